@@ -1,0 +1,3 @@
+module github.com/keystead/terraform-provider-hsm
+
+go 1.26

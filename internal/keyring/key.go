@@ -1,0 +1,157 @@
+package keyring
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// Key is a logical key: what was asked for, and its versions.
+type Key struct {
+	Spec      Spec             `json:"spec"`
+	CreatedAt time.Time        `json:"created_at,omitzero"`
+	Counter   int              `json:"counter"` // the highest number ever given out; never goes back
+	Versions  map[int]*Version `json:"versions"`
+
+	// Rotation is the schedule that manages the key now, nil if none does.
+	Rotation *Rotation `json:"rotation,omitempty"`
+	// Tombstone marks a key whose declaration was removed.
+	Tombstone *Tombstone `json:"tombstone,omitempty"`
+	// Work is what a run has begun and not finished, nil between runs. It is
+	// written before the HSM is touched.
+	Work *Work `json:"work,omitempty"`
+}
+
+// Rotation is the note, on the key, that a rotation manages it.
+type Rotation struct {
+	Instance int `json:"instance"` // the version which the managing instance made or claimed
+}
+
+// Tombstone says when and how a key's declaration was removed.
+type Tombstone struct {
+	At     time.Time `json:"at"`
+	Actor  string    `json:"actor"`
+	Action OnDestroy `json:"action"`
+}
+
+// Work is an intent: which run is changing which versions, and since when.
+type Work struct {
+	What     string    `json:"what"` // "create", "rotate", …
+	Versions []int     `json:"versions"`
+	Run      string    `json:"run"` // random, one per process
+	Host     string    `json:"host"`
+	PID      int       `json:"pid"`
+	Since    time.Time `json:"since"`
+}
+
+// Committed reports whether the key has ever had a version that was finished.
+// A record that is not committed is an intent that was never completed.
+func (k *Key) Committed() bool {
+	return slices.ContainsFunc(k.Numbers(), func(n int) bool { return !k.Versions[n].Pending })
+}
+
+// Numbers lists the numbers of all versions, ascending.
+func (k *Key) Numbers() []int { return slices.Sorted(maps.Keys(k.Versions)) }
+
+// State returns the state of one of the key's versions. It is a pure function of
+// the recorded facts and needs no clock: a transition takes place when it is
+// performed and recorded, which may be late and is never early.
+func (k *Key) State(v *Version) State {
+	switch {
+	case !v.DestroyedAt.IsZero():
+		return Destroyed
+	case !v.RevokedAt.IsZero() && v.RevokedFor == KeyCompromise:
+		return Compromised
+	case !v.DeactivatedAt.IsZero() && (!v.RevokedAt.IsZero() || !v.RetiredAt.IsZero()):
+		return Deactivated // for good: there is nothing left to suspend
+	case !k.Spec.Enabled, k.Tombstone != nil && k.Tombstone.Action != DestroyRetains:
+		return Suspended
+	case !v.DeactivatedAt.IsZero():
+		return Deactivated
+	case !v.ActivatedAt.IsZero():
+		return Active
+	default:
+		return PreActivation
+	}
+}
+
+// Permitted returns what the HSM should let a version do. Like State it follows
+// the recorded facts alone, so that bringing the HSM in line twice does no harm.
+func (k *Key) Permitted(v *Version) Operations {
+	possible := k.Spec.Operations & v.Algorithm.Operations()
+	switch k.State(v) {
+	case Active:
+		return possible
+	case Deactivated:
+		if !v.RevokedAt.IsZero() || (!v.RetiredAt.IsZero() && v.RetiredBy != RetireRetains) {
+			return None
+		}
+		return possible & Processing
+	default:
+		return None
+	}
+}
+
+// MayProcess reports whether at the given time a version may still verify,
+// decrypt or unwrap. After ProcessUntil it may not, whether or not the HSM has
+// been told yet.
+func (k *Key) MayProcess(v *Version, now time.Time) bool {
+	switch k.State(v) {
+	case Active:
+		return true
+	case Deactivated:
+		return v.RevokedAt.IsZero() && v.RetiredAt.IsZero() && (v.ProcessUntil.IsZero() || now.Before(v.ProcessUntil))
+	default:
+		return false
+	}
+}
+
+// Current returns the version that protects new data: the active one, or the one
+// that will be again when the key is enabled. It is nil when there is none: the
+// key is a tombstone, or its only version was revoked.
+func (k *Key) Current() *Version {
+	for _, n := range slices.Backward(k.Numbers()) {
+		v := k.Versions[n]
+		if !v.Pending && !v.ActivatedAt.IsZero() && v.DeactivatedAt.IsZero() && v.DestroyedAt.IsZero() {
+			return v
+		}
+	}
+	return nil
+}
+
+// Newest returns the committed version with the highest number, nil if there is none.
+func (k *Key) Newest() *Version {
+	for _, n := range slices.Backward(k.Numbers()) {
+		if v := k.Versions[n]; !v.Pending {
+			return v
+		}
+	}
+	return nil
+}
+
+// Clone returns a deep copy, so that a caller may change it and lose it.
+func (k *Key) Clone() *Key {
+	c := *k
+	c.Spec.AllowedMechanisms = slices.Clone(k.Spec.AllowedMechanisms)
+	c.Spec.Tags = maps.Clone(k.Spec.Tags)
+	c.Versions = make(map[int]*Version, len(k.Versions))
+	for n, v := range k.Versions {
+		w := *v
+		w.Mechanisms, w.PublicKey, w.History = slices.Clone(v.Mechanisms), slices.Clone(v.PublicKey), slices.Clone(v.History)
+		c.Versions[n] = &w
+	}
+	if k.Rotation != nil {
+		r := *k.Rotation
+		c.Rotation = &r
+	}
+	if k.Tombstone != nil {
+		t := *k.Tombstone
+		c.Tombstone = &t
+	}
+	if k.Work != nil {
+		w := *k.Work
+		w.Versions = slices.Clone(k.Work.Versions)
+		c.Work = &w
+	}
+	return &c
+}

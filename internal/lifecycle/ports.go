@@ -1,0 +1,128 @@
+package lifecycle
+
+import (
+	"context"
+
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
+)
+
+// Generation is an order for one new version.
+type Generation struct {
+	Ref         keyring.Ref
+	Algorithm   keyring.Algorithm
+	Operations  keyring.Operations
+	Mechanisms  []keyring.Mechanism // CKA_ALLOWED_MECHANISMS; nil leaves the attribute out
+	Extractable bool
+}
+
+// Generated is what came of an order.
+type Generated struct {
+	PublicKey   keyring.PublicKey // nil for a secret key
+	Fingerprint string
+	Birth       keyring.Birth
+}
+
+// Sighting is what the token holds for one Ref.
+type Sighting struct {
+	// Secrets counts private (pair) or secret keys, Publics public keys with the
+	// ref's CKA_ID. One secret, and one public for a pair, is as it should be.
+	Secrets, Publics int
+	// Permitted is what the objects' flags allow. It is the union over all objects.
+	Permitted keyring.Operations
+	// Refused is what was tried and refused by the token although, or because, a
+	// flag is off; Performed is what was tried with its flag off and was done.
+	Refused, Performed keyring.Operations
+	PublicKey          keyring.PublicKey // as on the token, nil if there is no public object
+	Fingerprint        string            // of PublicKey; empty for secret keys
+}
+
+// Locator finds a key that was made elsewhere. Empty fields match everything.
+type Locator struct {
+	ID    string // CKA_ID, lower-case hexadecimal
+	Label string // CKA_LABEL
+	Class string // "private", "public" or "secret-key", as in RFC 7512's type; empty is any
+}
+
+// Found is a key that was made elsewhere, as the token describes it.
+type Found struct {
+	Ref         keyring.Ref
+	Algorithm   keyring.Algorithm
+	Operations  keyring.Operations
+	Mechanisms  []keyring.Mechanism
+	Extractable bool
+	PublicKey   keyring.PublicKey
+	Fingerprint string
+	Birth       keyring.Birth
+}
+
+// Token is the HSM as the lifecycle needs it. Calls may come from several
+// goroutines. Every error is a *fault.Error; Unavailable means that the outcome
+// is unknown, any other kind that nothing was done.
+type Token interface {
+	// Info describes the token. Needs no login. May be retried.
+	Info(ctx context.Context) (keyring.TokenInfo, error)
+	// Capabilities tells what the token can do; logs in and may make and drop
+	// session objects. The answer is kept for the life of the Token.
+	Capabilities(ctx context.Context) (keyring.Capabilities, error)
+	// Generate makes the objects of one version on the token, reads them back,
+	// checks the birth certificate against what this token is known to report,
+	// and runs a self-test of every ordered operation. On any failure it destroys
+	// what it made before it returns; a kill may leave one or both halves, or
+	// objects without attributes, under the ref's CKA_ID. Not to be retried with
+	// the same Ref before Destroy.
+	Generate(ctx context.Context, order Generation) (Generated, error)
+	// Inspect counts and reads the objects of a ref, and tries on them those of
+	// the operations in try whose flags are off (every flag that is on is
+	// believed). A ref without objects gives zero counts and no error, and only
+	// as positive evidence: see fault.NotFound. May be retried.
+	Inspect(ctx context.Context, ref keyring.Ref, try keyring.Operations) (Sighting, error)
+	// Permit makes the objects of a ref allow exactly the operations of allowed
+	// (out of those its class knows), and tries the others. Where the token's
+	// attribute changes are not crash-safe it works by copy, verify, destroy; a
+	// kill then leaves two objects, and calling Permit again cleans up: it is the
+	// one call that accepts doubles. When it returns, the change is durable.
+	// EnforcedAdvisory says that the token did not refuse what was taken away.
+	// Idempotent.
+	Permit(ctx context.Context, ref keyring.Ref, allowed keyring.Operations) (keyring.Enforcement, error)
+	// Destroy destroys every object of the ref: the private or secret ones, and
+	// the public ones too if publicToo. Idempotent: nothing there is no error.
+	Destroy(ctx context.Context, ref keyring.Ref, publicToo bool) error
+	// Find looks for exactly one key. Nothing is fault.NotFound (by positive
+	// evidence), several are fault.Inconsistent and the error names their ids.
+	Find(ctx context.Context, where Locator) (Found, error)
+}
+
+// Record is a key as stored, with what is needed to replace it.
+type Record struct {
+	Key *keyring.Key
+	// Generation counts the writes of this record. Replace needs it to notice
+	// that somebody else wrote in between.
+	Generation int
+	// ID is random and tells apart two records that rivals created for one name.
+	ID string
+}
+
+// Catalog keeps the records of one environment. Every error is a *fault.Error.
+type Catalog interface {
+	// Environment returns the name the token is stamped with, empty if it bears
+	// no stamp and no records either. Records without a stamp, and stamps that
+	// disagree, are fault.Inconsistent.
+	Environment(ctx context.Context) (string, error)
+	// Stamp marks the token as the environment's. Durable on return. The same
+	// name twice is no error; another name is fault.Environment.
+	Stamp(ctx context.Context, environment, actor string) error
+	// Load returns one record, freshly enough to be replaced. A name without a
+	// record is fault.NotFound, by positive evidence only. Two rival records of
+	// one name that neither side has withdrawn are fault.Conflict.
+	Load(ctx context.Context, name string) (Record, error)
+	// List returns every record as of the last scan, by name.
+	List(ctx context.Context) ([]Record, error)
+	// Create stores the first record of a name: fault.Exists if the name has one,
+	// fault.Conflict if a rival created it at the same time and won (the smaller
+	// ID wins; ours is withdrawn). Durable on return.
+	Create(ctx context.Context, key *keyring.Key) (Record, error)
+	// Replace stores the next generation of a record: fault.Conflict if old is no
+	// longer the newest; nothing is changed then. Durable on return. A kill
+	// leaves the old or the new one, never none and never half of one.
+	Replace(ctx context.Context, old Record, key *keyring.Key) (Record, error)
+}
