@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -125,6 +126,12 @@ func ReasonNames() []string {
 		string(KeyCompromise), string(AffiliationChanged), string(Superseded), string(CessationOfOperation),
 		string(PrivilegeWithdrawn), string(Unspecified),
 	}
+}
+
+// Fits reports whether the version is what a spec asks of the next one, so that
+// no new version is needed for the spec's sake.
+func (v *Version) Fits(s Spec) bool {
+	return v.Algorithm == s.Algorithm && v.Extractable == s.Extractable && slices.Equal(v.Mechanisms, s.AllowedMechanisms)
 }
 
 // Record appends a transition to the version's history.

@@ -1,0 +1,67 @@
+// Package lifecycle makes, changes, rotates and removes keys.
+//
+// Every verb goes the same way: load the record, finish what an earlier, killed
+// run left (settle), write down what is wanted together with the intent to do it,
+// touch the HSM, settle. The happy path and recovery are the same code. Nothing
+// is healed by making a new key, and an uncertain outcome stops the verb with the
+// intent still on record.
+//
+// The package knows neither Terraform nor PKCS#11; it works on the ports in
+// ports.go and reads the time only from its Config.
+package lifecycle
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
+)
+
+// Config is what a Service needs.
+type Config struct {
+	Token       Token
+	Catalog     Catalog
+	Environment string           // the environment this Service may work on
+	Actor       string           // who is recorded with each transition
+	Now         func() time.Time // the clock
+	Run         string           // random, tells this process's intents from others'
+	Host        string           // where this process runs
+	PID         int              // its process id there
+	// Alive reports whether the process that wrote an intent may still be at work.
+	Alive func(keyring.Work) bool
+}
+
+// Service performs the verbs. Its methods may be called from several goroutines;
+// calls for one key wait for each other.
+type Service struct {
+	Config
+	mu    sync.Mutex
+	locks map[string]*sync.Mutex
+}
+
+// New returns a Service. It does no I/O.
+func New(c Config) *Service { return &Service{Config: c, locks: map[string]*sync.Mutex{}} }
+
+// lock serialises the verbs on one key within this process.
+func (s *Service) lock(name string) (unlock func()) {
+	s.mu.Lock()
+	l := s.locks[name]
+	if l == nil {
+		l = &sync.Mutex{}
+		s.locks[name] = l
+	}
+	s.mu.Unlock()
+	l.Lock()
+	return l.Unlock
+}
+
+func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Second) }
+
+// Info describes the token, without logging in.
+func (s *Service) Info(ctx context.Context) (keyring.TokenInfo, error) { return s.Token.Info(ctx) }
+
+// Capabilities tells what the token can do; it logs in.
+func (s *Service) Capabilities(ctx context.Context) (keyring.Capabilities, error) {
+	return s.Token.Capabilities(ctx)
+}
