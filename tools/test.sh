@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Runs every test: unit, protocol level, and the acceptance tests that drive the
+# real CLI against SoftHSM. Whatever they need is installed first or is an error.
+#
+# Usage: tools/test.sh [ARGUMENTS OF go test]; without any, ./...
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+tools/packages.sh softhsm2-util pkcs11-tool openssl cc
+cli=$(tools/cli.sh)
+
+# The caller's settings of the CLI and of the provider are not the tests' business.
+for name in "${!TF_@}" "${!HSM_@}"; do
+  unset "$name"
+done
+export CGO_ENABLED=1 # with no compiler Go would quietly leave the HSM code out
+export TF_ACC=1 TF_ACC_TERRAFORM_PATH=$cli TF_CLI_CONFIG_FILE=/dev/null CHECKPOINT_DISABLE=1
+version=$("$cli" version | head -n 1)
+case $version in
+  OpenTofu*) export TF_ACC_PROVIDER_HOST=registry.opentofu.org ;;
+esac
+
+echo "building without cgo"
+CGO_ENABLED=0 go build -o /dev/null .
+
+echo "testing with $(go version | cut -d ' ' -f 3), $version ($cli), SoftHSM $(softhsm2-util --version)"
+if [ $# -eq 0 ]; then
+  set -- ./...
+fi
+report=()
+if [ -n "${CI:-}${V:-}" ]; then
+  report=(-v)
+fi
+go test -json -count=1 -timeout 25m "$@" | go run ./tools/testreport "${report[@]}"
