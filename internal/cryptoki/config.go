@@ -1,0 +1,31 @@
+package cryptoki
+
+import "context"
+
+// Config says which token to use, and how.
+type Config struct {
+	ModulePath string // of the PKCS#11 library, absolute
+	Select     Selector
+	// PIN returns the user PIN. It is called at most once for each login that is
+	// tried; the bytes are zeroed after use. nil is right for tokens without login
+	// and for those with a PIN pad.
+	PIN func() ([]byte, error)
+	// MaxSessions bounds the sessions of this Token, the held one included. 0 is 8.
+	// What the token reports is a further bound.
+	MaxSessions int
+	// Logger takes progress and warnings, never a secret. It may be nil.
+	Logger func(ctx context.Context, msg string, fields map[string]any)
+	// Witness matches an object that is on the token as long as the token is what
+	// it should be; see Token.ConfirmAbsent. It may be nil.
+	Witness []Attribute
+
+	// open loads a module; nil is the real thing. Tests put a driver of their own here.
+	open func(path string) (driver, error)
+}
+
+// Selector picks one token. Fields that are empty match every token.
+type Selector struct {
+	Label, Serial       string
+	Slot                *uint // CK_SLOT_ID: many tokens renumber slots, prefer the serial
+	Manufacturer, Model string
+}
