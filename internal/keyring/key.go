@@ -24,7 +24,20 @@ type Key struct {
 
 // Rotation is the note, on the key, that a rotation manages it.
 type Rotation struct {
-	Instance int `json:"instance"` // the version which the managing instance made or claimed
+	Instance int         `json:"instance"` // the version which the managing instance made or claimed
+	Declared Declaration `json:"declared"` // as last applied, for import
+}
+
+// Declaration is a rotation's configuration word for word, so that importing the
+// rotation gives back what was written and not merely what it means.
+type Declaration struct {
+	Every             string            `json:"rotate_every,omitempty"`
+	Overlap           string            `json:"overlap,omitempty"`
+	ActivationDelay   string            `json:"activation_delay,omitempty"`
+	RetireAction      RetireAction      `json:"retire_action,omitempty"`
+	RotateWhenChanged map[string]string `json:"rotate_when_changed,omitempty"`
+	Revoke            map[int]Reason    `json:"revoke,omitempty"`
+	Pinned            int               `json:"pinned_version,omitempty"`
 }
 
 // Tombstone says when and how a key's declaration was removed.
@@ -78,15 +91,14 @@ func (k *Key) State(v *Version) State {
 // Permitted returns what the HSM should let a version do. Like State it follows
 // the recorded facts alone, so that bringing the HSM in line twice does no harm.
 func (k *Key) Permitted(v *Version) Operations {
-	possible := k.Spec.Operations & v.Algorithm.Operations()
 	switch k.State(v) {
 	case Active:
-		return possible
+		return v.Operations
 	case Deactivated:
 		if !v.RevokedAt.IsZero() || (!v.RetiredAt.IsZero() && v.RetiredBy != RetireRetains) {
 			return None
 		}
-		return possible & Processing
+		return v.Operations & Processing
 	default:
 		return None
 	}
@@ -129,6 +141,16 @@ func (k *Key) Newest() *Version {
 	return nil
 }
 
+// Superseded reports whether another rotation instance has taken over from the
+// one that made or claimed the version with the given number.
+func (k *Key) Superseded(instance int) bool {
+	if k.Rotation != nil {
+		return k.Rotation.Instance != instance
+	}
+	newest := k.Newest()
+	return newest != nil && newest.Number != instance
+}
+
 // Clone returns a deep copy, so that a caller may change it and lose it.
 func (k *Key) Clone() *Key {
 	c := *k
@@ -142,6 +164,8 @@ func (k *Key) Clone() *Key {
 	}
 	if k.Rotation != nil {
 		r := *k.Rotation
+		r.Declared.RotateWhenChanged = maps.Clone(r.Declared.RotateWhenChanged)
+		r.Declared.Revoke = maps.Clone(r.Declared.Revoke)
 		c.Rotation = &r
 	}
 	if k.Tombstone != nil {

@@ -32,7 +32,7 @@ type Spec struct {
 	Algorithm         Algorithm   `json:"algorithm"`
 	AllowedMechanisms []Mechanism `json:"allowed_mechanisms,omitempty"` // sorted; nil allows all
 	Extractable       bool        `json:"extractable,omitempty"`
-	// Operations hold for every version at once.
+	// Operations hold at once for every version of this algorithm.
 	Operations         Operations        `json:"operations"`
 	Tags               map[string]string `json:"tags,omitempty"`
 	Enabled            bool              `json:"enabled"`
