@@ -65,3 +65,12 @@ func (s *Service) Info(ctx context.Context) (keyring.TokenInfo, error) { return 
 func (s *Service) Capabilities(ctx context.Context) (keyring.Capabilities, error) {
 	return s.Token.Capabilities(ctx)
 }
+
+// Warnings lists, in whole sentences, what an operator should know of the token
+// although nothing has failed, as far as has been noticed by now.
+func (s *Service) Warnings() []string {
+	if w, ok := s.Token.(interface{ Warnings() []string }); ok {
+		return w.Warnings()
+	}
+	return nil
+}

@@ -17,6 +17,9 @@ type Schedule struct {
 	RetireAction    keyring.RetireAction
 	Revoke          map[int]keyring.Reason
 	Pinned          int // the version to go back to and stay with; 0 is none
+
+	// Declared is the configuration that the fields above were read from.
+	Declared keyring.Declaration
 }
 
 // RotateAt returns when the next rotation falls due: one period after the newest
@@ -64,7 +67,7 @@ func (s Schedule) Pending(k *keyring.Key, observed map[int]keyring.Enforcement, 
 	if !k.Spec.Enabled || k.Tombstone != nil {
 		return steps // suspended: transitions wait, late does no harm
 	}
-	if next := k.Newest(); next != nil && k.State(next) == keyring.PreActivation && !now.Before(next.ActivateAfter) {
+	if next := k.Newest(); s.Pinned == 0 && next != nil && k.State(next) == keyring.PreActivation && !now.Before(next.ActivateAfter) {
 		steps = append(steps, Step{Activate, next.Number})
 		if current := k.Current(); current != nil {
 			steps = append(steps, Step{Demote, current.Number})

@@ -1,0 +1,64 @@
+// Package assembly wires one configuration into a running whole: module, token,
+// catalog, lifecycle, provider. It is the only place where the clock is chosen.
+package assembly
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"os"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/provider"
+
+	catalog "github.com/keystead/terraform-provider-hsm/internal/catalog/token"
+	"github.com/keystead/terraform-provider-hsm/internal/config"
+	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
+	"github.com/keystead/terraform-provider-hsm/internal/hsm"
+	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
+	hsmprovider "github.com/keystead/terraform-provider-hsm/internal/provider"
+)
+
+// Provider returns the constructor of the Terraform provider, on the system's clock.
+// The modules that it opens stay open until the process ends, as Terraform tells a
+// provider nothing but that.
+func Provider(version string) func() provider.Provider {
+	return hsmprovider.New(version, func(s config.Settings) *lifecycle.Service {
+		service, _ := Service(s, time.Now)
+		return service
+	})
+}
+
+// Service wires the lifecycle to the token that the settings select, on the given
+// clock. It does no I/O: the module is opened when it is first needed, and closed,
+// with every session, by the returned function.
+func Service(s config.Settings, now func() time.Time) (service *lifecycle.Service, shut func() error) {
+	token := cryptoki.New(cryptoki.Config{
+		ModulePath: s.ModulePath,
+		Select: cryptoki.Selector{
+			Label: s.TokenLabel, Serial: s.TokenSerial, Slot: s.SlotID, Manufacturer: s.TokenManufacturer, Model: s.TokenModel,
+		},
+		PIN: func() ([]byte, error) {
+			pin, err := s.PIN()
+			if err != nil {
+				return nil, err
+			}
+			return pin.Reveal(), nil
+		},
+		MaxSessions: s.MaxSessions,
+		Logger:      hsmprovider.LogProgress,
+		Witness:     catalog.Witness(),
+	})
+	host, _ := os.Hostname() // only shown to people and compared with itself
+	return lifecycle.New(lifecycle.Config{
+		Token: hsm.New(token), Catalog: catalog.New(token),
+		Environment: s.Environment, Actor: s.Actor, Now: now,
+		Run: randomRun(), Host: host, PID: os.Getpid(),
+		Alive: alive(host),
+	}), token.Close
+}
+
+func randomRun() string {
+	var run [8]byte
+	_, _ = rand.Read(run[:]) // crypto/rand.Read never fails, it aborts the process
+	return hex.EncodeToString(run[:])
+}

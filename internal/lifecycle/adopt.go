@@ -1,0 +1,106 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
+)
+
+// Import takes a recorded key back under management. It undoes a removal that
+// disabled or retained the key; a destroyed key is fault.NotFound.
+func (s *Service) Import(ctx context.Context, name string) (*keyring.Key, error) {
+	defer s.lock(name)()
+	if err := keyring.ValidateName(name); err != nil {
+		return nil, err
+	}
+	if err := s.requireStamp(ctx, subject(name)); err != nil {
+		return nil, err
+	}
+	rec, err := s.open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	k := rec.Key.Clone()
+	if !k.Committed() || (k.Tombstone != nil && k.Tombstone.Action == keyring.DestroyDestroys) {
+		return nil, removed(name, k)
+	}
+	if k.Tombstone == nil {
+		return s.observed(ctx, rec)
+	}
+	k.Tombstone = nil
+	for _, v := range k.Versions {
+		if v.DestroyedAt.IsZero() {
+			v.Record(s.now(), "restored", s.Actor, "the removed key was imported")
+		}
+	}
+	return s.carryOut(ctx, rec, k, "import")
+}
+
+// Adopt takes over a key that was made elsewhere. Its objects stay as they are;
+// its birth certificate is recorded as found. Without a name the object's label
+// serves. A key that is recorded already is returned as it is.
+func (s *Service) Adopt(ctx context.Context, where Locator, name string) (*keyring.Key, error) {
+	if err := s.stamp(ctx); err != nil {
+		return nil, err
+	}
+	found, err := s.Token.Find(ctx, where)
+	if err != nil {
+		return nil, err
+	}
+	records, err := s.Catalog.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, rec := range records {
+		for _, v := range rec.Key.Versions {
+			if v.Ref.ID == found.Ref.ID {
+				return s.Import(ctx, rec.Key.Spec.Name)
+			}
+		}
+	}
+	if name == "" {
+		name = found.Ref.Label
+	}
+	if err := keyring.ValidateName(name); err != nil {
+		return nil, &fault.Error{
+			Kind: fault.Invalid, Op: "adopt key", Subject: fmt.Sprintf("object %q", found.Ref.Label),
+			Problem: "The object's label cannot serve as the key's name.", Cause: err,
+			Hint: "Give the name in the import id: append ?x-name=NAME to the PKCS#11 URI.",
+		}
+	}
+	defer s.lock(name)()
+
+	now := s.now()
+	k := &keyring.Key{
+		Spec: keyring.Spec{
+			Name: name, Algorithm: found.Algorithm, Operations: found.Operations, AllowedMechanisms: found.Mechanisms,
+			Extractable: found.Extractable, Enabled: true, DeletionProtection: true, OnDestroy: keyring.DestroyDisables,
+		},
+		CreatedAt: now, Counter: 1, Versions: map[int]*keyring.Version{},
+	}
+	if err := k.Spec.Validate(); err != nil {
+		return nil, err
+	}
+	can, err := s.Token.Capabilities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	v := &keyring.Version{
+		Number: 1, Algorithm: found.Algorithm, Operations: found.Operations, Mechanisms: found.Mechanisms,
+		Extractable: found.Extractable, Ref: found.Ref,
+		PublicKey: found.PublicKey, Fingerprint: found.Fingerprint, Birth: found.Birth, Enforcement: can.Enforcement, CreatedAt: now,
+	}
+	v.Record(now, "adopted", s.Actor, "")
+	s.activate(v, "adopted")
+	k.Versions[1] = v
+	rec, err := s.Catalog.Create(ctx, k)
+	if fault.Is(err, fault.Exists) {
+		return nil, nameTaken(name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.observed(ctx, rec)
+}

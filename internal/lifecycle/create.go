@@ -1,0 +1,102 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
+)
+
+// Create makes a key with one active version. A name that a committed record
+// holds is fault.Exists, with the import block to use instead. The name of a key
+// that was removed gets a fresh version with the next number; what is left of the
+// old versions stays disabled for good.
+func (s *Service) Create(ctx context.Context, spec keyring.Spec) (*keyring.Key, error) {
+	defer s.lock(spec.Name)()
+	if err := s.Check(ctx, spec); err != nil {
+		return nil, err
+	}
+	if err := s.stamp(ctx); err != nil {
+		return nil, err
+	}
+
+	// 1. What is there under this name?
+	rec, err := s.open(ctx, spec.Name)
+	fresh := fault.Is(err, fault.NotFound)
+	switch {
+	case fresh:
+		rec = Record{Key: &keyring.Key{Versions: map[int]*keyring.Version{}}}
+	case err != nil:
+		return nil, err
+	case rec.Key.Committed() && (rec.Key.Tombstone == nil || rec.Key.Tombstone.Action == keyring.DestroyRetains):
+		return nil, nameTaken(spec.Name)
+	}
+
+	// 2. Record the intent, with the number and the CKA_ID to come.
+	// A removed key stays removed, and can still be imported, until step 4.
+	k := rec.Key.Clone()
+	former := k.Spec
+	k.Spec = spec
+	v := s.intend(k, "create")
+	if k.Tombstone != nil {
+		k.Spec = former
+	}
+	if fresh {
+		rec, err = s.Catalog.Create(ctx, k)
+	} else {
+		rec, err = s.Catalog.Replace(ctx, rec, k)
+	}
+	if err != nil {
+		return nil, err
+	}
+
+	// 3. Generate. Killed here, nothing is committed and the next run starts over.
+	k, err = s.generate(ctx, rec, v.Number)
+	if err != nil {
+		return nil, err
+	}
+
+	// 4. Commit. From here on the key exists.
+	s.bury(k)
+	k.Spec, k.CreatedAt, k.Tombstone, k.Work = spec, s.now(), nil, nil
+	v = k.Versions[v.Number]
+	v.Pending = false
+	s.activate(v, "created")
+	rec, err = s.Catalog.Replace(ctx, rec, k)
+	if err != nil {
+		return nil, err
+	}
+	return rec.Key.Clone(), nil
+}
+
+// bury ends the life of versions that a removal left disabled, so that a new key
+// of the same name does not bring them back.
+func (s *Service) bury(k *keyring.Key) {
+	for _, n := range k.Numbers() {
+		v := k.Versions[n]
+		if v.Pending || !v.DestroyedAt.IsZero() || !v.RetiredAt.IsZero() {
+			continue
+		}
+		if v.DeactivatedAt.IsZero() {
+			v.DeactivatedAt = s.now()
+		}
+		v.RetiredAt, v.RetiredBy = s.now(), keyring.RetireDisables
+		v.Record(s.now(), "retired", s.Actor, "the key was removed, and its name given to a new one")
+	}
+}
+
+// activate makes a version the one that protects.
+func (s *Service) activate(v *keyring.Version, reason string) {
+	v.ActivatedAt = s.now()
+	v.Record(s.now(), "activated", s.Actor, reason)
+}
+
+func nameTaken(name string) error {
+	return &fault.Error{
+		Kind: fault.Exists, Op: "create key", Subject: subject(name),
+		Problem: "A key of this name exists on the token already.",
+		Hint: fmt.Sprintf("Choose another name, or manage the existing key by importing it:\n\n"+
+			"  import {\n    to = hsm_key.NAME_OF_THE_RESOURCE\n    id = %q\n  }\n", name),
+	}
+}

@@ -1,0 +1,54 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
+)
+
+// intend adds a pending version with the next number to a key and opens the
+// intent to generate it. Nothing is written yet.
+func (s *Service) intend(k *keyring.Key, what string) *keyring.Version {
+	k.Counter++
+	v := &keyring.Version{
+		Number: k.Counter, Algorithm: k.Spec.Algorithm, Extractable: k.Spec.Extractable,
+		Operations: k.Spec.Operations, Mechanisms: slices.Clone(k.Spec.AllowedMechanisms),
+		Ref:       keyring.NewRef(k.Spec.Name, k.Counter, k.Spec.Algorithm),
+		CreatedAt: s.now(), Pending: true,
+	}
+	k.Versions[v.Number] = v
+	s.begin(k, what, v.Number)
+	return v
+}
+
+// generate makes the objects of the pending version n of rec, whose intent is
+// already durable, and returns the key with the version filled in, still pending
+// and unwritten. Killed in here, the record says which CKA_ID to destroy.
+//
+// On a failure that left nothing behind the intent is withdrawn. On an uncertain
+// one it stays, and settle cleans up at the next opportunity.
+func (s *Service) generate(ctx context.Context, rec Record, n int) (*keyring.Key, error) {
+	k := rec.Key.Clone()
+	v := k.Versions[n]
+	made, err := s.Token.Generate(ctx, Generation{
+		Ref: v.Ref, Algorithm: v.Algorithm, Operations: v.Operations, Mechanisms: v.Mechanisms, Extractable: v.Extractable,
+	})
+	if err != nil {
+		if !fault.Is(err, fault.Unavailable) {
+			if _, undo := s.settle(ctx, rec); undo != nil {
+				err = errors.Join(err, undo)
+			}
+		}
+		return nil, err
+	}
+	can, err := s.Token.Capabilities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	v.PublicKey, v.Fingerprint, v.Birth, v.Enforcement = made.PublicKey, made.Fingerprint, made.Birth, can.Enforcement
+	v.Record(s.now(), "generated", s.Actor, "")
+	return k, nil
+}

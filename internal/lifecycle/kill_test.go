@@ -1,0 +1,177 @@
+package lifecycle_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
+	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
+	"github.com/keystead/terraform-provider-hsm/internal/rotation"
+)
+
+func orders() keyring.Spec {
+	return keyring.Spec{
+		Name: "orders", Algorithm: keyring.ECP256, Operations: keyring.Sign | keyring.Verify, Enabled: true, OnDestroy: keyring.DestroyDisables,
+	}
+}
+
+var weekly = rotation.Schedule{Every: 7 * 24 * time.Hour, Overlap: time.Hour, RetireAction: keyring.RetireDisables}
+
+// TestKilledAtEveryWrite kills each verb before and after each of its writes, does
+// what Terraform does next (the same verb again, by a new process), and checks
+// every invariant.
+func TestKilledAtEveryWrite(t *testing.T) {
+	ctx := context.Background()
+	created := func(t *testing.T, w *world) {
+		must[*keyring.Key](t)(w.run("setup").Create(ctx, orders()))
+	}
+	rotated := func(schedule rotation.Schedule) func(*testing.T, *world) {
+		return func(t *testing.T, w *world) {
+			created(t, w)
+			s := w.run("setup")
+			for range 2 { // the first claims version 1
+				if _, _, err := s.Rotate(ctx, "orders", schedule); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	change := func(set func(*keyring.Spec)) func(*lifecycle.Service) error {
+		return func(s *lifecycle.Service) error {
+			spec := orders()
+			set(&spec)
+			_, err := s.Update(ctx, spec)
+			return err
+		}
+	}
+	advance := func(schedule rotation.Schedule, steps ...rotation.Step) func(*lifecycle.Service) error {
+		return func(s *lifecycle.Service) error {
+			_, err := s.Advance(ctx, "orders", 2, schedule, steps)
+			return err
+		}
+	}
+	rotate := func(schedule rotation.Schedule) func(*lifecycle.Service) error {
+		return func(s *lifecycle.Service) error {
+			_, _, err := s.Rotate(ctx, "orders", schedule)
+			return err
+		}
+	}
+	destroying, revoking, pinning, delaying := weekly, weekly, weekly, weekly
+	destroying.RetireAction = keyring.RetireDestroys
+	revoking.Revoke = map[int]keyring.Reason{1: keyring.KeyCompromise}
+	pinning.Pinned = 1
+	delaying.ActivationDelay = time.Hour
+
+	for name, tc := range map[string]struct {
+		setup  func(*testing.T, *world)
+		wait   time.Duration
+		verb   func(*lifecycle.Service) error
+		newest int  // the highest version number that a clean run ends with
+		serves bool // whether some version has to be able to sign at any time
+	}{
+		"create": {setup: func(*testing.T, *world) {}, verb: func(s *lifecycle.Service) error {
+			_, err := s.Create(ctx, orders())
+			if fault.Is(err, fault.Exists) { // killed after the commit: Terraform is told to import
+				_, err = s.Import(ctx, "orders")
+			}
+			return err
+		}, newest: 1},
+		"create again after removal": {setup: func(t *testing.T, w *world) {
+			created(t, w)
+			if err := w.run("setup").Destroy(ctx, "orders"); err != nil {
+				t.Fatal(err)
+			}
+		}, verb: func(s *lifecycle.Service) error {
+			_, err := s.Create(ctx, orders())
+			if fault.Is(err, fault.Exists) {
+				_, err = s.Import(ctx, "orders")
+			}
+			return err
+		}, newest: 2},
+		"suspend":                       {setup: rotated(weekly), verb: change(func(s *keyring.Spec) { s.Enabled = false }), newest: 2},
+		"fewer operations":              {setup: rotated(weekly), verb: change(func(s *keyring.Spec) { s.Operations = keyring.Verify }), newest: 2},
+		"rotate":                        {setup: rotated(weekly), verb: rotate(weekly), newest: 3, serves: true},
+		"rotate, revoking":              {setup: rotated(weekly), verb: rotate(revoking), newest: 3},
+		"rotate, delayed":               {setup: rotated(weekly), verb: rotate(delaying), newest: 3, serves: true},
+		"rotate over a waiting version": {setup: rotated(delaying), verb: rotate(weekly), newest: 3, serves: true},
+		"activate": {
+			setup: rotated(delaying), wait: 2 * time.Hour, newest: 2, serves: true,
+			verb: advance(delaying, rotation.Step{Verb: rotation.Activate, Version: 2}, rotation.Step{Verb: rotation.Demote, Version: 1}),
+		},
+		"retire":             {setup: rotated(weekly), wait: 2 * time.Hour, verb: advance(weekly, rotation.Step{Verb: rotation.Retire, Version: 1}), newest: 2, serves: true},
+		"retire, destroying": {setup: rotated(weekly), wait: 2 * time.Hour, verb: advance(destroying, rotation.Step{Verb: rotation.Retire, Version: 1}), newest: 2, serves: true},
+		"revoke":             {setup: rotated(weekly), verb: advance(revoking), newest: 2, serves: true},
+		"pin":                {setup: rotated(weekly), verb: advance(pinning), newest: 2, serves: true},
+		"destroy, disabling": {setup: rotated(weekly), verb: destroy(ctx), newest: 2},
+		"destroy, destroying": {setup: func(t *testing.T, w *world) {
+			rotated(weekly)(t, w)
+			spec := orders()
+			spec.OnDestroy = keyring.DestroyDestroys
+			must[*keyring.Key](t)(w.run("setup").Update(ctx, spec))
+		}, verb: destroy(ctx), newest: 2},
+		"adopt": {setup: func(_ *testing.T, w *world) {
+			w.objects["beef"] = &objects{secrets: 1, publics: 1, allowed: keyring.Sign | keyring.Verify, publicKey: keyring.PublicKey("pk")}
+		}, verb: func(s *lifecycle.Service) error {
+			_, err := s.Adopt(ctx, lifecycle.Locator{ID: "beef"}, "orders")
+			return err
+		}, newest: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clean := newWorld()
+			tc.setup(t, clean)
+			clean.clock = clean.clock.Add(tc.wait)
+			if err := tc.verb(clean.run("clean")); err != nil {
+				t.Fatal(err)
+			}
+			if bad := clean.violations("orders"); bad != nil {
+				t.Fatalf("without any kill: %q", bad)
+			}
+			if got := clean.records["orders"].Key.Counter; got != tc.newest {
+				t.Fatalf("without any kill the counter is %d, want %d", got, tc.newest)
+			}
+			total := clean.writes
+			if total == 0 {
+				t.Fatal("the verb writes nothing")
+			}
+			for n := 1; n <= total; n++ {
+				for _, after := range []bool{false, true} {
+					t.Run(fmt.Sprintf("write %d of %d, after=%v", n, total, after), func(t *testing.T) {
+						w := newWorld()
+						tc.setup(t, w)
+						w.clock = w.clock.Add(tc.wait)
+						w.dieAt, w.after = n, after
+						if err := tc.verb(w.run("killed")); !fault.Is(err, fault.Unavailable) {
+							t.Fatalf("the killed run says %v", err)
+						}
+						if tc.serves && !w.serves("orders") {
+							t.Errorf("after the kill no version can sign: %+v", w.records["orders"].Key)
+						}
+						before := w.records["orders"]
+						w.dieAt = 0
+						if err := tc.verb(w.run("next")); err != nil {
+							t.Fatalf("the next run: %v", err)
+						}
+						if bad := w.violations("orders"); bad != nil {
+							t.Errorf("%q\nrecord before the next run: %+v", bad, before.Key)
+						}
+						if got := w.records["orders"].Key.Counter; got > tc.newest+1 {
+							t.Errorf("counter %d: more than one number was lost to one kill", got)
+						}
+					})
+				}
+			}
+		})
+	}
+}
+
+func destroy(ctx context.Context) func(*lifecycle.Service) error {
+	return func(s *lifecycle.Service) error {
+		if err := s.Release(ctx, "orders", 2); err != nil {
+			return err
+		}
+		return s.Destroy(ctx, "orders")
+	}
+}

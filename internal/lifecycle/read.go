@@ -1,0 +1,113 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
+)
+
+// Known is what a caller remembers of a key from earlier: the evidence that the
+// token has to account for before the key may be called gone.
+type Known struct {
+	Refs   []keyring.Ref
+	Serial string // of the token that the key was last seen on; empty if unknown
+}
+
+// Read returns a key as it is now, each version with its enforcement as just
+// tried. fault.NotFound means that the key is gone, conclusively: removed by its
+// declaration, or record and objects both absent from the token that held them.
+// Every other error leaves the question open.
+func (s *Service) Read(ctx context.Context, name string, known Known) (*keyring.Key, error) {
+	defer s.lock(name)()
+	if err := s.requireStamp(ctx, subject(name)); err != nil {
+		return nil, err
+	}
+	rec, err := s.Catalog.Load(ctx, name)
+	if fault.Is(err, fault.NotFound) {
+		return nil, s.gone(ctx, name, known, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	k := rec.Key.Clone()
+	if !k.Committed() || k.Tombstone != nil {
+		return nil, removed(name, k)
+	}
+	for _, n := range k.Numbers() {
+		v := k.Versions[n]
+		if v.Enforcement, err = s.observe(ctx, k, v); err != nil {
+			return nil, err
+		}
+	}
+	return k, nil
+}
+
+// gone decides what a missing record means. The record may have been removed
+// while the key is still there, or this may be another token altogether.
+func (s *Service) gone(ctx context.Context, name string, known Known, absent error) error {
+	info, err := s.Token.Info(ctx)
+	if err != nil {
+		return err
+	}
+	if known.Serial != "" && known.Serial != info.Serial {
+		return &fault.Error{
+			Kind: fault.Inconsistent, Op: "read key", Subject: subject(name),
+			Problem: fmt.Sprintf("The key is not on this token (serial %s); it was last seen on a token with serial %s.", info.Serial, known.Serial),
+			Hint:    "Check which token the provider selects. If the key was moved on purpose, remove it from the state with `terraform state rm`.",
+		}
+	}
+	for _, ref := range known.Refs {
+		seen, err := s.Token.Inspect(ctx, ref, keyring.None)
+		if err != nil {
+			return err
+		}
+		if seen.Secrets+seen.Publics > 0 {
+			return &fault.Error{
+				Kind: fault.Inconsistent, Op: "read key", Subject: subject(name),
+				Problem: fmt.Sprintf("The key's record was removed from the token, but the object with CKA_ID %s is still there.", ref.ID),
+				Hint: fmt.Sprintf("Restore the record from the HSM's backup, or take the key back: `terraform state rm` the resource, then "+
+					"`terraform import ADDRESS %q`.", "pkcs11:id="+percent(ref.ID)+"?x-name="+name),
+			}
+		}
+	}
+	return absent
+}
+
+// percent writes hexadecimal as a percent-encoded byte string (RFC 3986, section 2.1).
+func percent(id string) string {
+	var b strings.Builder
+	for i := 0; i+2 <= len(id); i += 2 {
+		b.WriteString("%" + strings.ToUpper(id[i:i+2]))
+	}
+	return b.String()
+}
+
+// removed says that a name has a record but no living key.
+func removed(name string, k *keyring.Key) error {
+	problem := "There is no key of this name: its creation was never completed."
+	if k.Tombstone != nil {
+		problem = fmt.Sprintf("The key was removed on %s by %s (on_destroy = %q).", k.Tombstone.At.Format("2006-01-02"), k.Tombstone.Actor, k.Tombstone.Action)
+	}
+	return &fault.Error{Kind: fault.NotFound, Op: "read key", Subject: subject(name), Problem: problem}
+}
+
+// List returns every living key, by name, as recorded. The objects are not looked at.
+func (s *Service) List(ctx context.Context) ([]*keyring.Key, error) {
+	if err := s.Guard(ctx); err != nil {
+		return nil, err
+	}
+	records, err := s.Catalog.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var keys []*keyring.Key
+	for _, rec := range records {
+		if rec.Key.Committed() && rec.Key.Tombstone == nil {
+			keys = append(keys, rec.Key.Clone())
+		}
+	}
+	return keys, nil
+}
