@@ -1,0 +1,7 @@
+data "hsm_key" "invoices" {
+  name = "invoices"
+}
+
+output "invoices_version" {
+  value = data.hsm_key.invoices.current_version
+}

@@ -1,0 +1,4 @@
+import {
+  to = hsm_key.invoices
+  id = "invoices"
+}

@@ -1,0 +1,4 @@
+import {
+  to = hsm_key_rotation.invoices
+  id = "invoices"
+}
