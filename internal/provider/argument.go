@@ -1,0 +1,33 @@
+package provider
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
+)
+
+// arguments are the provider's arguments.
+var arguments = []string{"uri", "module_path", "token_label", "token_serial", "slot_id", "pin", "environment", "actor", "max_sessions"}
+
+// reportConfiguration translates what is wrong with the provider block: one
+// diagnostic for each thing, at the argument that its subject names.
+func reportConfiguration(diags *diag.Diagnostics, err error) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, each := range joined.Unwrap() {
+			reportConfiguration(diags, each)
+		}
+		return
+	}
+	var f *fault.Error
+	if !errors.As(err, &f) || !slices.Contains(arguments, f.Subject) {
+		report(diags, err)
+		return
+	}
+	about := *f
+	about.Subject = "" // the path says it
+	report(diags, &about, path.Root(f.Subject))
+}

@@ -1,0 +1,144 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-log/tflog"
+
+	"github.com/keystead/terraform-provider-hsm/internal/config"
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
+	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
+)
+
+// client is what Configure hands to resources and data sources: the way to the
+// token. Nothing is opened before somebody asks for the service, so that a
+// configured provider without any work to do touches no token.
+type client struct {
+	// unknown names the provider arguments whose values are not known yet, because
+	// they come from something that this plan is going to create. Nothing can be
+	// said about the token then, and nothing is.
+	unknown  []string
+	settings config.Settings
+	open     func(config.Settings) *lifecycle.Service
+
+	mu       sync.Mutex
+	service  *lifecycle.Service
+	token    *keyring.TokenInfo
+	surfaced map[string]bool // warnings that were shown
+}
+
+// clientFrom takes the client out of what the framework passes to Configure. It is
+// nil before the provider is configured, as during validation.
+func clientFrom(data any, diags *diag.Diagnostics) *client {
+	if data == nil {
+		return nil
+	}
+	c, ok := data.(*client)
+	if !ok {
+		diags.AddError("Cannot use the provider's configuration",
+			fmt.Sprintf("It has the unexpected type %T. This is a bug in the provider: please report it.", data))
+	}
+	return c
+}
+
+// isReady reports whether the token can be asked. When it is not, plan-time checks
+// are left out and Read keeps what the state says.
+func (c *client) isReady() bool { return c != nil && len(c.unknown) == 0 }
+
+// begin returns the service, and a context in whose logs the PIN is masked. When
+// the configuration is not known yet it appends an error and returns nil.
+func (c *client) begin(ctx context.Context, diags *diag.Diagnostics) (context.Context, *lifecycle.Service) {
+	if !c.isReady() {
+		arguments := "its arguments"
+		if c != nil {
+			arguments = strings.Join(c.unknown, ", ")
+		}
+		diags.AddError("The provider's configuration is not known yet",
+			fmt.Sprintf("The token is needed now, but the provider cannot select one before %s has a value. "+
+				"The value comes from something that does not exist yet.\n\n"+
+				"Create that first (`-target`), or give the provider values that are known at plan: a variable, or an environment variable such as HSM_URI.", arguments))
+		return ctx, nil
+	}
+	ctx = c.masked(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.service == nil {
+		c.service = c.open(c.settings)
+	}
+	return ctx, c.service
+}
+
+// masked hides the PIN in everything that is logged with the returned context. A
+// PIN that cannot be read now is reported by whoever needs it to log in.
+func (c *client) masked(ctx context.Context) context.Context {
+	if c.settings.PIN == nil {
+		return ctx
+	}
+	pin, err := c.settings.PIN()
+	if err != nil {
+		return ctx
+	}
+	return mask(ctx, pin)
+}
+
+func mask(ctx context.Context, secret config.Secret) context.Context {
+	if secret.IsEmpty() { // an empty string would match between any two characters
+		return ctx
+	}
+	text := string(secret.Reveal())
+	return tflog.MaskAllFieldValuesStrings(tflog.MaskLogStrings(ctx, text), text)
+}
+
+// identity describes the token, as asked once: label and serial of a configured
+// token do not change.
+func (c *client) identity(ctx context.Context) (keyring.TokenInfo, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.token == nil {
+		info, err := c.service.Info(ctx)
+		if err != nil {
+			return keyring.TokenInfo{}, err
+		}
+		c.token = &info
+	}
+	return *c.token, nil
+}
+
+// finish shows what an operator should know about the token. It is called, by
+// defer, by everything that has begun.
+func (c *client) finish(diags *diag.Diagnostics) {
+	for _, warning := range c.service.Warnings() {
+		c.warnOnce(diags, "The token needs attention", warning)
+	}
+}
+
+// warnOnce shows a warning the first time that it comes up: with a thousand keys
+// the same warning a thousand times would bury every other one.
+func (c *client) warnOnce(diags *diag.Diagnostics, summary, detail string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.surfaced == nil {
+		c.surfaced = map[string]bool{}
+	}
+	if !c.surfaced[detail] {
+		c.surfaced[detail] = true
+		diags.AddWarning(summary, detail)
+	}
+}
+
+// warnUnattested tells, once, that the birth certificates of new versions cannot
+// be believed.
+func (c *client) warnUnattested(diags *diag.Diagnostics, key *keyring.Key) {
+	newest := key.Newest()
+	if newest == nil || newest.Birth.Attested {
+		return
+	}
+	c.warnOnce(diags, "Keys of this token are not attested",
+		"A throw-away key showed that this token does not tell truthfully where a key was generated and whether it could ever be extracted "+
+			"(CKA_LOCAL, CKA_NEVER_EXTRACTABLE, CKA_ALWAYS_SENSITIVE). The keys work; their versions say `attested = false`, "+
+			"and `local`, `never_extractable` and `always_sensitive` are what the token claims.")
+}

@@ -1,0 +1,137 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
+)
+
+// ModifyPlan completes the plan from state and configuration alone, and asks the
+// token whether it could do what is planned.
+func (r *keyResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	var config, plan, prior *keyModel
+	for _, each := range []struct {
+		get    func(context.Context, any) diag.Diagnostics
+		target **keyModel
+	}{{req.Config.Get, &config}, {req.Plan.Get, &plan}, {req.State.Get, &prior}} {
+		resp.Diagnostics.Append(each.get(ctx, each.target)...)
+	}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if plan == nil {
+		protect(prior, &resp.Diagnostics)
+		return
+	}
+	if config.Operations.IsNull() {
+		plan.Operations = defaultOperations(plan.Algorithm)
+	}
+	switch {
+	case prior == nil:
+		plan.leaveOpen()
+	case !plan.Name.Equal(prior.Name):
+		protect(prior, &resp.Diagnostics)
+		plan.leaveOpen()
+	default:
+		plan.keep(*prior)
+		if !plan.Enabled.Equal(prior.Enabled) || !plan.Operations.Equal(prior.Operations) || isDrifted(ctx, prior.Versions, &resp.Diagnostics) {
+			plan.Versions = types.MapUnknown(versionType())
+		}
+		warnNextVersion(*prior, *plan, &resp.Diagnostics)
+	}
+	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
+	if !resp.Diagnostics.HasError() && (prior == nil || !resp.Plan.Raw.Equal(req.State.Raw)) {
+		r.check(ctx, *plan, &resp.Diagnostics)
+	}
+}
+
+// protect refuses to plan the removal of a protected key. The token's record is
+// asked again at apply; it has the last word.
+func protect(prior *keyModel, diags *diag.Diagnostics) {
+	if prior == nil || !prior.DeletionProtection.ValueBool() {
+		return
+	}
+	diags.AddAttributeError(path.Root("deletion_protection"), "Cannot remove key: protected",
+		fmt.Sprintf("Key %q: It has deletion_protection = true, and this plan would remove it.\n\n"+
+			"If it is really to go, set deletion_protection = false, apply that, then remove the key. "+
+			"If the key is only to leave this configuration, use a removed block with destroy = false.", prior.Name.ValueString()))
+}
+
+func defaultOperations(algorithm types.String) types.Set {
+	if algorithm.IsUnknown() {
+		return types.SetUnknown(types.StringType)
+	}
+	return operationSet(keyring.Algorithm(algorithm.ValueString()).DefaultOperations())
+}
+
+// warnNextVersion tells which of the changes do nothing to versions that exist.
+func warnNextVersion(prior, plan keyModel, diags *diag.Diagnostics) {
+	var changed []string
+	for _, each := range []struct {
+		name string
+		was  attr.Value
+		is   attr.Value
+	}{
+		{"algorithm", prior.Algorithm, plan.Algorithm},
+		{"allowed_mechanisms", prior.AllowedMechanisms, plan.AllowedMechanisms},
+		{"extractable", prior.Extractable, plan.Extractable},
+	} {
+		if !each.was.Equal(each.is) {
+			changed = append(changed, each.name)
+		}
+	}
+	if len(changed) == 0 {
+		return
+	}
+	diags.AddAttributeWarning(path.Root(changed[0]), "The change holds for the key's next version",
+		fmt.Sprintf("Key %q: A change of %s leaves the versions that exist as they are. The next version will have it; an hsm_key_rotation makes that one. "+
+			"The rotation becomes due with the plan after this apply, or takes place in the same apply if it says "+
+			"rotate_when_changed = { %s = hsm_key.….%[3]s }.", plan.Name.ValueString(), strings.Join(changed, " and "), changed[0]))
+}
+
+// check asks the token whether it can do what is planned, and points at the
+// argument that it cannot satisfy.
+func (r *keyResource) check(ctx context.Context, plan keyModel, diags *diag.Diagnostics) {
+	if !r.client.isReady() || !plan.isSpecified() {
+		return
+	}
+	ctx, service := r.client.begin(ctx, diags)
+	spec := plan.spec(ctx, diags)
+	if diags.HasError() {
+		return
+	}
+	defer r.client.finish(diags)
+	err := service.Check(ctx, spec)
+	if !fault.Is(err, fault.Unsupported) {
+		report(diags, err)
+		return
+	}
+	can, unavailable := service.Capabilities(ctx)
+	if unavailable != nil {
+		report(diags, err)
+		return
+	}
+	report(diags, err, culprit(can, spec))
+}
+
+// culprit finds the argument that makes a spec impossible, by asking for less.
+func culprit(can keyring.Capabilities, spec keyring.Spec) path.Path {
+	less := keyring.Spec{Name: spec.Name, Algorithm: spec.Algorithm}
+	if can.Check(less) != nil {
+		return path.Root("algorithm")
+	}
+	less.Operations = spec.Operations
+	if can.Check(less) != nil {
+		return path.Root("operations")
+	}
+	return path.Root("allowed_mechanisms")
+}

@@ -1,0 +1,156 @@
+package provider
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-log/tflog"
+
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
+)
+
+// keyResource is hsm_key.
+type keyResource struct{ client *client }
+
+var (
+	_ resource.ResourceWithConfigure      = (*keyResource)(nil)
+	_ resource.ResourceWithImportState    = (*keyResource)(nil)
+	_ resource.ResourceWithModifyPlan     = (*keyResource)(nil)
+	_ resource.ResourceWithValidateConfig = (*keyResource)(nil)
+)
+
+func (r *keyResource) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = typeName + "_key"
+}
+
+func (r *keyResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+	r.client = clientFrom(req.ProviderData, &resp.Diagnostics)
+}
+
+// ValidateConfig finds what no token could satisfy, without asking one.
+func (r *keyResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var m keyModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+	if resp.Diagnostics.HasError() || m.Operations.IsNull() || !isWhole(m.Algorithm, m.Operations) {
+		return
+	}
+	spec := m.spec(ctx, &resp.Diagnostics)
+	spec.Name, spec.AllowedMechanisms, spec.OnDestroy = "any", nil, keyring.DestroyDisables
+	if _, err := keyring.ParseAlgorithm(string(spec.Algorithm)); err != nil || resp.Diagnostics.HasError() {
+		return // said by the attribute's own validator
+	}
+	report(&resp.Diagnostics, spec.Validate(), path.Root("operations"))
+}
+
+// Create makes the key. An error never comes with a state: Terraform would taint
+// the resource, and the next apply would destroy the key.
+func (r *keyResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	var plan keyModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	ctx, service := r.client.begin(ctx, &resp.Diagnostics)
+	spec := plan.spec(ctx, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	defer r.client.finish(&resp.Diagnostics)
+	token, err := r.client.identity(ctx) // before the key: afterwards its failure would lose the state
+	if err != nil {
+		report(&resp.Diagnostics, err)
+		return
+	}
+	tflog.Debug(ctx, "creating key", map[string]any{"key": spec.Name, "algorithm": string(spec.Algorithm)})
+	key, err := service.Create(ctx, spec)
+	if err != nil {
+		report(&resp.Diagnostics, err)
+		return
+	}
+	now := newKeyModel(ctx, key, token, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, plan.settle(now))...)
+	r.client.warnUnattested(&resp.Diagnostics, key)
+}
+
+// Read removes the key from the state only when it is gone conclusively. Whatever
+// else fails is an error, and the state stays.
+func (r *keyResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	if !r.client.isReady() {
+		return
+	}
+	var prior keyModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
+	ctx, service := r.client.begin(ctx, &resp.Diagnostics)
+	remembered := known(ctx, prior.Versions, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	defer r.client.finish(&resp.Diagnostics)
+	key, err := service.Read(ctx, prior.ID.ValueString(), remembered)
+	if fault.Is(err, fault.NotFound) {
+		gone(&resp.Diagnostics, err)
+		resp.State.RemoveResource(ctx)
+		return
+	}
+	if err != nil {
+		report(&resp.Diagnostics, err)
+		return
+	}
+	token, err := r.client.identity(ctx)
+	if err != nil {
+		report(&resp.Diagnostics, err)
+		return
+	}
+	now := newKeyModel(ctx, key, token, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	now.likeWritten(prior)
+	resp.Diagnostics.Append(resp.State.Set(ctx, now)...)
+}
+
+// Update changes what is asked of the key and puts right what has drifted. On an
+// error the prior state stays.
+func (r *keyResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var plan keyModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	ctx, service := r.client.begin(ctx, &resp.Diagnostics)
+	spec := plan.spec(ctx, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	defer r.client.finish(&resp.Diagnostics)
+	token, err := r.client.identity(ctx)
+	if err != nil {
+		report(&resp.Diagnostics, err)
+		return
+	}
+	tflog.Debug(ctx, "updating key", map[string]any{"key": spec.Name})
+	key, err := service.Update(ctx, spec)
+	if err != nil {
+		report(&resp.Diagnostics, err)
+		return
+	}
+	now := newKeyModel(ctx, key, token, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, plan.settle(now))...)
+}
+
+// Delete removes the key as its record says. A key that is gone already is no error.
+func (r *keyResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	var prior keyModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
+	ctx, service := r.client.begin(ctx, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	defer r.client.finish(&resp.Diagnostics)
+	tflog.Debug(ctx, "removing key", map[string]any{"key": prior.ID.ValueString()})
+	if err := service.Destroy(ctx, prior.ID.ValueString()); !fault.Is(err, fault.NotFound) {
+		report(&resp.Diagnostics, err)
+	}
+}

@@ -1,0 +1,216 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-log/tflog"
+
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
+)
+
+// keyRotationResource is hsm_key_rotation: one instance per version, rotation by
+// replacement.
+type keyRotationResource struct{ client *client }
+
+var (
+	_ resource.ResourceWithConfigure      = (*keyRotationResource)(nil)
+	_ resource.ResourceWithImportState    = (*keyRotationResource)(nil)
+	_ resource.ResourceWithModifyPlan     = (*keyRotationResource)(nil)
+	_ resource.ResourceWithValidateConfig = (*keyRotationResource)(nil)
+)
+
+func (r *keyRotationResource) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = typeName + "_key_rotation"
+}
+
+func (r *keyRotationResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+	r.client = clientFrom(req.ProviderData, &resp.Diagnostics)
+}
+
+// ValidateConfig finds arguments that contradict each other.
+func (r *keyRotationResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var m keyRotationModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	var unparsable diag.Diagnostics // said by the attributes' own validators
+	delay, every := durationOf(m.ActivationDelay, &unparsable), durationOf(m.RotateEvery, &unparsable)
+	if every > 0 && delay >= every {
+		resp.Diagnostics.AddAttributeError(path.Root("activation_delay"), "The activation delay is too long",
+			fmt.Sprintf("With activation_delay = %q and rotate_every = %q a version would be due for replacement before it was ever used.\n\n"+
+				"Make the delay shorter than the period.", m.ActivationDelay.ValueString(), m.RotateEvery.ValueString()))
+	}
+	if _, revoked := m.revoked(ctx, &unparsable)[int(m.PinnedVersion.ValueInt64())]; revoked {
+		resp.Diagnostics.AddAttributeError(path.Root("pinned_version"), "A revoked version cannot be pinned",
+			fmt.Sprintf("Version %d is listed in revoke.\n\nPin another version, or none.", m.PinnedVersion.ValueInt64()))
+	}
+}
+
+// Create rotates the key, or takes over the version that is there. What it
+// replaces it finds on the token: Terraform tells it nothing of a predecessor.
+func (r *keyRotationResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	var plan keyRotationModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	ctx, service := r.client.begin(ctx, &resp.Diagnostics)
+	schedule := plan.schedule(ctx, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	defer r.client.finish(&resp.Diagnostics)
+	token, err := r.client.identity(ctx)
+	if err != nil {
+		report(&resp.Diagnostics, err)
+		return
+	}
+	tflog.Debug(ctx, "rotating key", map[string]any{"key": plan.KeyID.ValueString()})
+	key, instance, err := service.Rotate(ctx, plan.KeyID.ValueString(), schedule)
+	if err != nil {
+		report(&resp.Diagnostics, err)
+		return
+	}
+	now := plan
+	now.observe(ctx, key, instance, token, service.Now(), &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, plan.settle(now))...)
+	r.client.warnUnattested(&resp.Diagnostics, key)
+}
+
+// Read is the only place with a clock: it decides what is due, and the plan
+// follows from what it says.
+func (r *keyRotationResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	if !r.client.isReady() {
+		return
+	}
+	var now keyRotationModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &now)...)
+	ctx, service := r.client.begin(ctx, &resp.Diagnostics)
+	name, instance := now.instance(&resp.Diagnostics)
+	remembered := known(ctx, now.Versions, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	defer r.client.finish(&resp.Diagnostics)
+	key, err := service.Read(ctx, name, remembered)
+	if fault.Is(err, fault.NotFound) {
+		gone(&resp.Diagnostics, err)
+		resp.State.RemoveResource(ctx)
+		return
+	}
+	if err != nil {
+		report(&resp.Diagnostics, err)
+		return
+	}
+	r.show(ctx, &now, key, instance, service.Now(), &resp.State, &resp.Diagnostics)
+	if now.Superseded.ValueBool() {
+		warnSuperseded(key, instance, &resp.Diagnostics)
+	}
+}
+
+// Update changes the schedule and performs exactly the transitions that the plan
+// was made for. On an error the prior state stays.
+func (r *keyRotationResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var plan, prior keyRotationModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
+	ctx, service := r.client.begin(ctx, &resp.Diagnostics)
+	schedule := plan.schedule(ctx, &resp.Diagnostics)
+	name, instance := prior.instance(&resp.Diagnostics)
+	steps := transitions(prior, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	defer r.client.finish(&resp.Diagnostics)
+	token, err := r.client.identity(ctx)
+	if err != nil {
+		report(&resp.Diagnostics, err)
+		return
+	}
+	tflog.Debug(ctx, "advancing rotation", map[string]any{"rotation": prior.ID.ValueString(), "transitions": steps})
+	key, err := service.Advance(ctx, name, instance, schedule, steps)
+	if err != nil {
+		report(&resp.Diagnostics, err)
+		return
+	}
+	now := plan
+	now.observe(ctx, key, instance, token, service.Now(), &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, plan.settle(now))...)
+}
+
+// Delete lets go of the key. It destroys nothing: it may come before the
+// successor's Create, after it, or never.
+func (r *keyRotationResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	var prior keyRotationModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
+	ctx, service := r.client.begin(ctx, &resp.Diagnostics)
+	name, instance := prior.instance(&resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	defer r.client.finish(&resp.Diagnostics)
+	tflog.Debug(ctx, "releasing rotation", map[string]any{"rotation": prior.ID.ValueString()})
+	report(&resp.Diagnostics, service.Release(ctx, name, instance))
+}
+
+// ImportState takes the key's name. The arguments come back as they were last
+// applied, if the key was rotated before, so that the plan after it has nothing to add.
+func (r *keyRotationResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	ctx, service := r.client.begin(ctx, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	defer r.client.finish(&resp.Diagnostics)
+	key, instance, err := service.Claim(ctx, req.ID)
+	if err != nil {
+		report(&resp.Diagnostics, err)
+		return
+	}
+	now := keyRotationModel{KeyID: types.StringValue(key.Spec.Name)}
+	var declared keyring.Declaration
+	if key.Rotation != nil {
+		declared = key.Rotation.Declared
+	}
+	now.declare(ctx, declared, &resp.Diagnostics)
+	r.show(ctx, &now, key, instance, service.Now(), &resp.State, &resp.Diagnostics)
+}
+
+// state is what show writes to.
+type state interface {
+	Set(ctx context.Context, value any) diag.Diagnostics
+}
+
+// show completes a model with what the key is now, and stores it.
+func (r *keyRotationResource) show(ctx context.Context, now *keyRotationModel, key *keyring.Key, instance int, at time.Time, to state, diags *diag.Diagnostics) {
+	token, err := r.client.identity(ctx)
+	if err != nil {
+		report(diags, err)
+		return
+	}
+	now.observe(ctx, key, instance, token, at, diags)
+	if !diags.HasError() {
+		diags.Append(to.Set(ctx, now)...)
+	}
+}
+
+func warnSuperseded(key *keyring.Key, instance int, diags *diag.Diagnostics) {
+	inCharge := "a rotation that was removed since"
+	if key.Rotation != nil {
+		inCharge = instanceID(key.Spec.Name, key.Rotation.Instance)
+	}
+	diags.AddWarning("Another rotation is in charge of the key",
+		fmt.Sprintf("Key %q is rotated by %s; the instance %s is superseded, and neither rotates nor changes the key any more.\n\n"+
+			"Two hsm_key_rotation resources for one key, in one configuration or in two, take it from each other. Remove one of them.",
+			key.Spec.Name, inCharge, instanceID(key.Spec.Name, instance)))
+}

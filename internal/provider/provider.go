@@ -1,0 +1,189 @@
+// Package provider is the face that Terraform and OpenTofu see: schemas, plans,
+// state and diagnostics.
+//
+// It translates and decides nothing. What a key may become is decided in keyring
+// and rotation, what is done in lifecycle; an if on a version's state or on the
+// time does not belong here. Plans are a function of state and configuration
+// alone: the clock is read where a resource is read, nowhere else.
+package provider
+
+import (
+	"context"
+	"os"
+	"os/user"
+	"slices"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/provider"
+	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-log/tflog"
+
+	"github.com/keystead/terraform-provider-hsm/internal/config"
+	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
+)
+
+// typeName is the first word of every resource's and data source's type.
+const typeName = "hsm"
+
+type hsmProvider struct {
+	version string
+	open    func(config.Settings) *lifecycle.Service
+}
+
+// New returns a constructor of providers. open makes the service for what an
+// operator configured; it is called at most once for each configured provider,
+// does no I/O, and only when the token is really needed.
+func New(version string, open func(config.Settings) *lifecycle.Service) func() provider.Provider {
+	return func() provider.Provider { return &hsmProvider{version: version, open: open} }
+}
+
+func (p *hsmProvider) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {
+	resp.TypeName, resp.Version = typeName, p.version
+}
+
+func (p *hsmProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *provider.SchemaResponse) {
+	notEmpty := []validator.String{stringvalidator.LengthAtLeast(1)}
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "Runs the life of cryptographic keys inside a PKCS#11 hardware security module (HSM): keys are generated in the " +
+			"token and never leave it, their versions are tracked, and they are rotated with an overlap that the HSM enforces.\n\n" +
+			"One provider configuration is one token, and one token holds one environment. The token is selected either by `uri` or by " +
+			"`module_path` with at least one of `token_label`, `token_serial` and `slot_id`. Nothing is opened before it is needed, " +
+			"and `terraform validate` touches no token.",
+		Attributes: map[string]schema.Attribute{
+			"uri": schema.StringAttribute{
+				Optional: true, Validators: []validator.String{uriValidator{}},
+				MarkdownDescription: "The token as a PKCS#11 URI (RFC 7512), for example " +
+					"`pkcs11:token=prod?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/run/secrets/pin`. " +
+					"Of its attributes `token`, `serial`, `manufacturer`, `model`, `slot-id`, `module-path`, `pin-source` (a file) and `pin-value` are used. " +
+					"Environment variable: `HSM_URI`.",
+			},
+			"module_path": schema.StringAttribute{
+				Optional: true, Validators: notEmpty,
+				MarkdownDescription: "Path of the PKCS#11 module, the shared library of the HSM's vendor.",
+			},
+			"token_label": schema.StringAttribute{
+				Optional: true, Validators: notEmpty,
+				MarkdownDescription: "Label of the token.",
+			},
+			"token_serial": schema.StringAttribute{
+				Optional: true, Validators: notEmpty,
+				MarkdownDescription: "Serial number of the token, as the token reports it.",
+			},
+			"slot_id": schema.Int64Attribute{
+				Optional: true, Validators: []validator.Int64{int64validator.AtLeast(0)},
+				MarkdownDescription: "Number of the slot that the token is in. Some modules number their slots anew each time; prefer label or serial.",
+			},
+			"pin": schema.StringAttribute{
+				Optional: true, Sensitive: true, Validators: notEmpty,
+				MarkdownDescription: "The user PIN. It is tried once: a wrong PIN fails every operation of the run, so that no run can lock the token. " +
+					"Environment variable: `HSM_PIN`. Prefer that, or a `pin-source` in `uri`, to a PIN in a configuration file.",
+			},
+			"environment": schema.StringAttribute{
+				Optional: true, Validators: notEmpty,
+				MarkdownDescription: "Name of the environment whose keys the token holds, for example `prod`. Required, here or in the environment variable " +
+					"`HSM_ENVIRONMENT`. The first apply stamps an empty token with it; from then on a provider with another environment refuses " +
+					"everything on that token. With `environment = terraform.workspace` a workspace cannot be run against another one's token.",
+			},
+			"actor": schema.StringAttribute{
+				Optional: true, Validators: notEmpty,
+				MarkdownDescription: "Who is recorded on the token with each change. Environment variable: `HSM_ACTOR`. Default: `user@host` of the process.",
+			},
+			"max_sessions": schema.Int64Attribute{
+				Optional: true, Validators: []validator.Int64{int64validator.AtLeast(1)},
+				MarkdownDescription: "How many PKCS#11 sessions the provider opens at most. Default: what the token and its driver are known to bear.",
+			},
+		},
+	}
+}
+
+// providerModel is the provider block.
+type providerModel struct {
+	URI         types.String `tfsdk:"uri"`
+	ModulePath  types.String `tfsdk:"module_path"`
+	TokenLabel  types.String `tfsdk:"token_label"`
+	TokenSerial types.String `tfsdk:"token_serial"`
+	SlotID      types.Int64  `tfsdk:"slot_id"`
+	PIN         types.String `tfsdk:"pin"`
+	Environment types.String `tfsdk:"environment"`
+	Actor       types.String `tfsdk:"actor"`
+	MaxSessions types.Int64  `tfsdk:"max_sessions"`
+}
+
+// unknown lists the arguments without a known value, sorted.
+func (m providerModel) unknown() []string {
+	var names []string
+	for name, value := range map[string]attr.Value{
+		"uri": m.URI, "module_path": m.ModulePath, "token_label": m.TokenLabel, "token_serial": m.TokenSerial, "slot_id": m.SlotID,
+		"pin": m.PIN, "environment": m.Environment, "actor": m.Actor, "max_sessions": m.MaxSessions,
+	} {
+		if value.IsUnknown() {
+			names = append(names, "`"+name+"`")
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (p *hsmProvider) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
+	var m providerModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	pin := config.NewSecret(m.PIN.ValueString())
+	ctx = mask(ctx, pin) // before the first log line
+
+	c := &client{open: p.open, unknown: m.unknown()}
+	resp.ResourceData, resp.DataSourceData = c, c
+	if !c.isReady() {
+		tflog.Debug(ctx, "the provider's configuration is not known yet", map[string]any{"unknown": c.unknown})
+		return
+	}
+	settings, err := config.Resolve(config.Input{
+		URI: m.URI.ValueString(), ModulePath: m.ModulePath.ValueString(), TokenLabel: m.TokenLabel.ValueString(),
+		TokenSerial: m.TokenSerial.ValueString(), SlotID: m.SlotID.ValueInt64Pointer(), PIN: pin,
+		Environment: m.Environment.ValueString(), Actor: m.Actor.ValueString(), MaxSessions: m.MaxSessions.ValueInt64Pointer(),
+	}, os.Getenv, userAtHost)
+	if err != nil {
+		reportConfiguration(&resp.Diagnostics, err)
+		return
+	}
+	c.settings = settings
+	tflog.Debug(c.masked(ctx), "configured", map[string]any{
+		"module": settings.ModulePath, "token": settings.TokenLabel, "serial": settings.TokenSerial,
+		"environment": settings.Environment, "actor": settings.Actor,
+	})
+}
+
+// userAtHost is who runs the provider, as far as the system knows.
+func userAtHost() string {
+	name, host := "unknown", "unknown"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if h, err := os.Hostname(); err == nil {
+		host = h
+	}
+	return name + "@" + host
+}
+
+func (p *hsmProvider) Resources(context.Context) []func() resource.Resource {
+	return []func() resource.Resource{
+		func() resource.Resource { return &keyResource{} },
+		func() resource.Resource { return &keyRotationResource{} },
+	}
+}
+
+func (p *hsmProvider) DataSources(context.Context) []func() datasource.DataSource {
+	return []func() datasource.DataSource{
+		func() datasource.DataSource { return &tokenDataSource{} },
+		func() datasource.DataSource { return &keyDataSource{} },
+		func() datasource.DataSource { return &keysDataSource{} },
+	}
+}

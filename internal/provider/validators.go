@@ -1,0 +1,67 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+
+	"github.com/keystead/terraform-provider-hsm/internal/config"
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
+)
+
+// keyNameValidator accepts what keyring accepts as the name of a key.
+type keyNameValidator struct{}
+
+func (keyNameValidator) Description(context.Context) string {
+	return "1 to 63 letters, digits, dots, underscores and hyphens, starting with a letter or a digit"
+}
+
+func (v keyNameValidator) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+func (keyNameValidator) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	if !req.ConfigValue.IsNull() && !req.ConfigValue.IsUnknown() {
+		report(&resp.Diagnostics, keyring.ValidateName(req.ConfigValue.ValueString()), req.Path)
+	}
+}
+
+// mechanismValidator accepts names that look like those of PKCS#11 mechanisms.
+// Whether a token has one is asked at plan.
+type mechanismValidator struct{}
+
+func (mechanismValidator) Description(context.Context) string {
+	return `the name of a PKCS#11 mechanism, such as "CKM_ECDSA"`
+}
+
+func (v mechanismValidator) MarkdownDescription(ctx context.Context) string {
+	return v.Description(ctx)
+}
+
+func (v mechanismValidator) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	name := req.ConfigValue.ValueString()
+	rest, ok := strings.CutPrefix(name, "CKM_")
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() || ok && rest != "" && strings.Trim(rest, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == "" {
+		return
+	}
+	report(&resp.Diagnostics, &fault.Error{
+		Kind: fault.Invalid, Op: "read mechanism", Problem: fmt.Sprintf("%q is not the name of a PKCS#11 mechanism.", name),
+		Hint: "Give " + v.Description(ctx) + ".",
+	}, req.Path)
+}
+
+// uriValidator accepts PKCS#11 URIs.
+type uriValidator struct{}
+
+func (uriValidator) Description(context.Context) string { return "a PKCS#11 URI (RFC 7512)" }
+
+func (v uriValidator) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+func (uriValidator) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+		return
+	}
+	_, err := config.ParseURI(req.ConfigValue.ValueString())
+	report(&resp.Diagnostics, err, req.Path)
+}
