@@ -62,7 +62,8 @@ var rules = map[string]rule{
 	"internal/assembly": {anywhere: true, foreign: serving},
 	".":                 {internal: []string{"assembly"}, foreign: serving},
 
-	"internal/softhsm": {},
+	"internal/acceptance": {},
+	"internal/softhsm":    {},
 
 	"tools/schema":     {internal: []string{"assembly", "provider"}, foreign: append([]string{"github.com/hashicorp/terraform-plugin-go/tftypes"}, serving...)},
 	"tools/testreport": {},
@@ -81,7 +82,10 @@ var inTests = map[string][]string{
 	".":                 driving,
 	"internal/provider": driving,
 	"internal/assembly": driving,
-	"tools/schema":      framework,
+	"internal/acceptance": append([]string{
+		"github.com/hashicorp/go-hclog", "github.com/hashicorp/go-plugin", // to be attached to by the CLI
+	}, driving...),
+	"tools/schema": framework,
 }
 
 // cgo is where C may be called.

@@ -162,7 +162,7 @@ func verdict(k *keyring.Key, v *keyring.Version, seen Sighting, underWork bool) 
 	switch {
 	case seen.Secrets == 0:
 		return broken(fmt.Sprintf("The private or secret key object (CKA_ID %s) is no longer on the token, though its record is: somebody removed it.", v.Ref.ID),
-			"Restore the object from the HSM's backup. If it is lost for good, revoke the version so that a new one takes over.")
+			"Restore the object from the HSM's backup. If it is lost for good, add the version to the rotation's revoke map and run `terraform apply -refresh=false`: a new version takes over.")
 	case underWork:
 		return nil
 	case seen.Secrets > 1 || seen.Publics > wantPublic:

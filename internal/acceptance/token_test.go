@@ -1,0 +1,124 @@
+package acceptance_test
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
+	"github.com/keystead/terraform-provider-hsm/internal/softhsm"
+)
+
+// providerBlock configures the provider for a token and an environment.
+func providerBlock(token *softhsm.Token, environment string) string {
+	return fmt.Sprintf(`
+terraform {
+  required_providers {
+    hsm = { source = "keystead/hsm" }
+  }
+}
+
+provider "hsm" {
+  module_path = %q
+  token_label = %q
+  environment = %q
+  actor       = "ada@example"
+}
+`, token.Module, token.Label, environment)
+}
+
+// sign has pkcs11-tool, an independent client, sign with the private key of a
+// CKA_ID. It returns the signature, or what the refusal said.
+func sign(t *testing.T, token *softhsm.Token, id, mechanism string, data []byte) (signature []byte, refusal string) {
+	t.Helper()
+	dir := t.TempDir()
+	in, out := filepath.Join(dir, "data"), filepath.Join(dir, "signature")
+	if err := os.WriteFile(in, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	said, err := token.TryTool(t, "--sign", "--id", id, "--mechanism", mechanism, "--signature-format", "openssl", "-i", in, "-o", out)
+	if err != nil {
+		return nil, said
+	}
+	signature, err = os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signature, ""
+}
+
+// mustSign and refuses are the two outcomes that a test can want.
+func mustSign(t *testing.T, token *softhsm.Token, id string, data []byte) []byte {
+	t.Helper()
+	signature, refusal := sign(t, token, id, "ECDSA", data)
+	if signature == nil {
+		t.Fatalf("the HSM does not sign with %s: %s", id, refusal)
+	}
+	return signature
+}
+
+func refusesToSign(t *testing.T, token *softhsm.Token, id string) {
+	t.Helper()
+	if _, refusal := sign(t, token, id, "ECDSA", digest); !strings.Contains(refusal, "CKR_KEY_FUNCTION_NOT_PERMITTED") {
+		t.Errorf("the HSM should refuse to sign with %s, pkcs11-tool says: %q", id, refusal)
+	}
+}
+
+// digest is what the tests sign: 32 bytes, as if they were a SHA-256.
+var digest = []byte("0123456789abcdef0123456789abcdef")
+
+// verify has openssl check an ECDSA signature over digest with a public key from the state.
+func verify(t *testing.T, publicKeyPEM string, signature []byte) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range map[string][]byte{"key.pem": []byte(publicKeyPEM), "digest": digest, "signature": signature} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command("openssl", "pkeyutl", "-verify", "-pubin", "-inkey", "key.pem", "-in", "digest", "-sigfile", "signature")
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "Verified Successfully") {
+		t.Errorf("openssl does not verify the signature: %v\n%s", err, out)
+	}
+}
+
+// tamper opens the token by itself, as somebody with the PIN could, and hands the
+// test every object of a CKA_ID.
+func tamper(t *testing.T, token *softhsm.Token, id string, do func(hsm *cryptoki.Token, o cryptoki.Object) error) {
+	t.Helper()
+	hsm := cryptoki.New(cryptoki.Config{
+		ModulePath: token.Module, Select: cryptoki.Selector{Label: token.Label},
+		PIN: func() ([]byte, error) { return []byte(softhsm.PIN), nil },
+	})
+	defer func() { _ = hsm.Close() }()
+	raw, err := hex.DecodeString(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := hsm.Search(context.Background(), []cryptoki.Attribute{cryptoki.Bytes(cryptoki.CKA_ID, raw)})
+	if err != nil || len(objects) == 0 {
+		t.Fatalf("nothing found with CKA_ID %s: %v", id, err)
+	}
+	for _, o := range objects {
+		if err := do(hsm, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// turnOn gives a private key its CKA_SIGN back.
+func turnOn(t *testing.T, token *softhsm.Token, id string) {
+	t.Helper()
+	tamper(t, token, id, func(hsm *cryptoki.Token, o cryptoki.Object) error {
+		if o.Class != cryptoki.CKO_PRIVATE_KEY {
+			return nil
+		}
+		return hsm.SetAttributes(context.Background(), o.Handle, []cryptoki.Attribute{cryptoki.Bool(cryptoki.CKA_SIGN, true)})
+	})
+}
