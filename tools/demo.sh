@@ -77,7 +77,8 @@ said "made a throw-away SoftHSM token in $dir" "label $label, serial ${result##*
 # --- the provider, in a mirror of its own ----------------------------------
 
 version=0.1.0
-cli_version=$("$cli" version | head -n 1)
+export CHECKPOINT_DISABLE=1
+cli_version=$("$cli" version | grep -E '^(Terraform|OpenTofu) v')
 case $cli_version in
   OpenTofu*) host=registry.opentofu.org ;;
   *) host=registry.terraform.io ;;
@@ -89,7 +90,6 @@ said "built the provider into a local filesystem mirror" "$(basename "$binary"),
 # --- keys, by terraform ----------------------------------------------------
 
 cat >"$dir/cli.tfrc" <<CONFIG
-disable_checkpoint = true
 provider_installation {
   filesystem_mirror {
     path = "$dir/mirror"

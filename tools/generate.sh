@@ -5,14 +5,19 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 schema=$(mktemp)
-trap 'rm -f "$schema"' EXIT
+log=$(mktemp)
+trap 'rm -f "$schema" "$log"' EXIT
 CGO_ENABLED=0 go run ./tools/schema >"$schema"
 
 tfplugindocs() {
-  go -C tools/docs tool tfplugindocs "$1" --provider-dir "$PWD" --provider-name hsm --providers-schema "$schema"
+  go -C tools/docs tool tfplugindocs "$1" --provider-dir "$PWD" --provider-name hsm --providers-schema "$schema" >"$log" 2>&1 || {
+    cat "$log" >&2
+    return 1
+  }
 }
 tfplugindocs generate
 tfplugindocs validate
+echo "wrote $(find docs -name '*.md' | wc -l) pages below docs/"
 
 cli=$(tools/cli.sh)
 if ! TF_CLI_CONFIG_FILE=/dev/null "$cli" fmt -check -recursive -diff examples; then

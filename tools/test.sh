@@ -15,7 +15,7 @@ for name in "${!TF_@}" "${!HSM_@}"; do
 done
 export CGO_ENABLED=1 # with no compiler Go would quietly leave the HSM code out
 export TF_ACC=1 TF_ACC_TERRAFORM_PATH=$cli TF_CLI_CONFIG_FILE=/dev/null CHECKPOINT_DISABLE=1
-version=$("$cli" version | head -n 1)
+version=$("$cli" version | grep -E '^(Terraform|OpenTofu) v')
 case $version in
   OpenTofu*) export TF_ACC_PROVIDER_HOST=registry.opentofu.org ;;
 esac

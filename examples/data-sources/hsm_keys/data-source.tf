@@ -6,6 +6,6 @@ data "hsm_keys" "billing" {
   state = "active"
 }
 
-output "billing_keys" {
-  value = [for key in data.hsm_keys.billing.keys : key.name]
+output "billing_public_keys" {
+  value = { for name, key in data.hsm_keys.billing.keys : name => key.public_key_pem }
 }
