@@ -1,0 +1,53 @@
+package acceptance_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/keystead/terraform-provider-hsm/internal/softhsm"
+)
+
+// TestBinary runs the built provider as users do, from a filesystem mirror in a
+// process of its own; a build without cgo has to say why it can do nothing.
+func TestBinary(t *testing.T) {
+	for name, tc := range map[string]struct {
+		cgo   string
+		check func(c *cli)
+	}{
+		"with cgo": {"1", func(c *cli) {
+			c.apply()
+			c.noChanges()
+		}},
+		"without cgo": {"0", func(c *cli) {
+			c.mustRun("validate")
+			c.failing([]string{"plan"}, "built without cgo", "CGO_ENABLED=1")
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			token := softhsm.New(t, "acceptance")
+			c := &cli{t: t, dir: t.TempDir(), path: findCLI(t)}
+			mirror := t.TempDir()
+			for _, host := range []string{"registry.terraform.io", "registry.opentofu.org"} {
+				dir := filepath.Join(mirror, host, "keystead", "hsm", "0.0.1", runtime.GOOS+"_"+runtime.GOARCH)
+				build := exec.Command("go", "build", "-o", filepath.Join(dir, "terraform-provider-hsm_v0.0.1"), "../..")
+				build.Env = append(os.Environ(), "CGO_ENABLED="+tc.cgo)
+				if out, err := build.CombinedOutput(); err != nil {
+					t.Fatalf("go build: %v\n%s", err, out)
+				}
+			}
+			settings := filepath.Join(t.TempDir(), "cli.tfrc")
+			text := fmt.Sprintf("provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", mirror)
+			if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			c.env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+settings, "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "HSM_PIN="+softhsm.PIN)
+			c.configure(orders(token, "", schedule))
+			c.mustRun("init")
+			tc.check(c)
+		})
+	}
+}
