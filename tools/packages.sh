@@ -50,4 +50,4 @@ install() {
   "${as_root[@]}" apt-get update -qq &&
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
 }
-install >&2 </dev/null || remedy "apt-get could not install them."
+install >/dev/null </dev/null || remedy "apt-get could not install them."
