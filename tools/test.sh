@@ -31,4 +31,5 @@ report=()
 if [ -n "${CI:-}${V:-}" ]; then
   report=(-v)
 fi
-go test -json -count=1 -timeout 25m "$@" | go run ./tools/testreport "${report[@]}"
+go build -o .tools/testreport ./tools/testreport
+go test -json -count=1 -timeout 25m "$@" | .tools/testreport "${report[@]}"
