@@ -1,0 +1,276 @@
+package provider_test
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/keystead/terraform-provider-hsm/internal/config"
+	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
+	"github.com/keystead/terraform-provider-hsm/internal/provider"
+)
+
+// server is a provider that is spoken to as Terraform does, without a CLI.
+type server struct {
+	tfprotov6.ProviderServer
+	schema *tfprotov6.GetProviderSchemaResponse
+}
+
+// values are attributes by name: strings, bools, ints, []any, map[string]any, nil
+// for null, or unknown.
+type values = map[string]any
+
+type unknownValue struct{}
+
+func (unknownValue) String() string { return "(unknown)" }
+
+var unknown = unknownValue{}
+
+// newServer serves a provider that must not reach for a token.
+func newServer(t *testing.T) *server {
+	t.Helper()
+	return newServerWith(t, func(config.Settings) *lifecycle.Service {
+		t.Error("the token was needed")
+		return nil
+	})
+}
+
+func newServerWith(t *testing.T, open func(config.Settings) *lifecycle.Service) *server {
+	t.Helper()
+	s := &server{ProviderServer: providerserver.NewProtocol6(provider.New("test", open)())()}
+	var err error
+	if s.schema, err = s.GetProviderSchema(t.Context(), &tfprotov6.GetProviderSchemaRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	noErrors(t, s.schema.Diagnostics)
+	return s
+}
+
+func (s *server) resourceType(name string) tftypes.Object {
+	return s.schema.ResourceSchemas[name].ValueType().(tftypes.Object)
+}
+
+// encode makes an object of a type; attributes that are not given are null.
+func encode(t *testing.T, typ tftypes.Type, v values) *tfprotov6.DynamicValue {
+	t.Helper()
+	value := tftypes.NewValue(typ, nil)
+	if v != nil {
+		value = terraform(t, typ, v)
+	}
+	encoded, err := tfprotov6.NewDynamicValue(typ, value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &encoded
+}
+
+func terraform(t *testing.T, typ tftypes.Type, v any) tftypes.Value {
+	t.Helper()
+	if v == nil {
+		return tftypes.NewValue(typ, nil)
+	}
+	if v == unknown {
+		return tftypes.NewValue(typ, tftypes.UnknownValue)
+	}
+	switch typ := typ.(type) {
+	case tftypes.Object:
+		elements := map[string]tftypes.Value{}
+		for name, attribute := range typ.AttributeTypes {
+			elements[name] = terraform(t, attribute, v.(values)[name])
+		}
+		for name := range v.(values) {
+			if _, ok := typ.AttributeTypes[name]; !ok {
+				t.Fatalf("there is no attribute %s", name)
+			}
+		}
+		return tftypes.NewValue(typ, elements)
+	case tftypes.Map:
+		elements := map[string]tftypes.Value{}
+		for name, element := range v.(values) {
+			elements[name] = terraform(t, typ.ElementType, element)
+		}
+		return tftypes.NewValue(typ, elements)
+	case tftypes.List:
+		return tftypes.NewValue(typ, each(t, typ.ElementType, v.([]any)))
+	case tftypes.Set:
+		return tftypes.NewValue(typ, each(t, typ.ElementType, v.([]any)))
+	default:
+		return tftypes.NewValue(typ, v)
+	}
+}
+
+func each(t *testing.T, typ tftypes.Type, list []any) []tftypes.Value {
+	t.Helper()
+	result := []tftypes.Value{}
+	for _, v := range list {
+		result = append(result, terraform(t, typ, v))
+	}
+	return result
+}
+
+// decode is the inverse of encode; numbers become int.
+func decode(t *testing.T, typ tftypes.Type, encoded *tfprotov6.DynamicValue) values {
+	t.Helper()
+	value, err := encoded.Unmarshal(typ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoded, _ := plain(t, value).(values)
+	return decoded
+}
+
+func plain(t *testing.T, v tftypes.Value) any {
+	t.Helper()
+	switch {
+	case !v.IsKnown():
+		return unknown
+	case v.IsNull():
+		return nil
+	}
+	as := func(target any) {
+		if err := v.As(target); err != nil {
+			t.Fatal(err)
+		}
+	}
+	switch v.Type().(type) {
+	case tftypes.Object, tftypes.Map:
+		var elements map[string]tftypes.Value
+		as(&elements)
+		result := values{}
+		for name, element := range elements {
+			result[name] = plain(t, element)
+		}
+		return result
+	case tftypes.List, tftypes.Set:
+		var elements []tftypes.Value
+		as(&elements)
+		result := []any{}
+		for _, element := range elements {
+			result = append(result, plain(t, element))
+		}
+		if v.Type().Is(tftypes.Set{}) {
+			slices.SortFunc(result, func(a, b any) int { return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+		}
+		return result
+	}
+	switch {
+	case v.Type().Is(tftypes.Bool):
+		var b bool
+		as(&b)
+		return b
+	case v.Type().Is(tftypes.Number):
+		var n int
+		if _, err := fmt.Sscan(strings.TrimPrefix(v.String(), "tftypes.Number"), &n); err != nil {
+			if _, err := fmt.Sscanf(v.String(), "tftypes.Number<\"%d\">", &n); err != nil {
+				t.Fatalf("%s: %v", v, err)
+			}
+		}
+		return n
+	default:
+		var s string
+		as(&s)
+		return s
+	}
+}
+
+// plan is the answer to a planned change.
+type plan struct {
+	prior       values
+	values      values
+	replace     []string
+	diagnostics []*tfprotov6.Diagnostic
+}
+
+// plan asks for the plan from a prior state (nil: creation) to a configuration
+// (nil: destruction).
+func (s *server) plan(t *testing.T, resource string, prior, configuration values) plan {
+	t.Helper()
+	typ := s.resourceType(resource)
+	resp, err := s.PlanResourceChange(t.Context(), &tfprotov6.PlanResourceChangeRequest{
+		TypeName: resource, PriorState: encode(t, typ, prior), Config: encode(t, typ, configuration),
+		ProposedNewState: encode(t, typ, s.proposed(resource, prior, configuration)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := plan{prior: decode(t, typ, encode(t, typ, prior)), values: decode(t, typ, resp.PlannedState), diagnostics: resp.Diagnostics}
+	for _, path := range resp.RequiresReplace {
+		p.replace = append(p.replace, strings.Trim(strings.TrimPrefix(path.String(), "AttributeName"), `()"`))
+	}
+	return p
+}
+
+// proposed merges as Terraform does: what is configured, and of the prior state
+// what is computed and not configured.
+func (s *server) proposed(resource string, prior, configuration values) values {
+	if configuration == nil {
+		return nil
+	}
+	merged := values{}
+	for _, a := range s.schema.ResourceSchemas[resource].Block.Attributes {
+		if v := configuration[a.Name]; v != nil {
+			merged[a.Name] = v
+		} else if a.Computed && prior != nil {
+			merged[a.Name] = prior[a.Name]
+		}
+	}
+	return merged
+}
+
+// changed lists the attributes that a plan changes, sorted.
+func (p plan) changed() []string {
+	var names []string
+	for name, v := range p.values {
+		if fmt.Sprint(v) != fmt.Sprint(p.prior[name]) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func noErrors(t *testing.T, diagnostics []*tfprotov6.Diagnostic) {
+	t.Helper()
+	for _, d := range diagnostics {
+		if d.Severity == tfprotov6.DiagnosticSeverityError {
+			t.Errorf("%s", show(d))
+		}
+	}
+}
+
+// show writes a diagnostic as one text: severity, path, summary, detail.
+func show(d *tfprotov6.Diagnostic) string {
+	at := ""
+	if d.Attribute != nil {
+		at = " at " + d.Attribute.String()
+	}
+	return fmt.Sprintf("%s%s: %s\n%s", d.Severity, at, d.Summary, d.Detail)
+}
+
+func showAll(diagnostics []*tfprotov6.Diagnostic) string {
+	var all []string
+	for _, d := range diagnostics {
+		all = append(all, show(d))
+	}
+	return strings.Join(all, "\n---\n")
+}
+
+// wantDiagnostic fails unless one of the diagnostics is at the attribute and says
+// all the texts.
+func wantDiagnostic(t *testing.T, diagnostics []*tfprotov6.Diagnostic, attribute string, says ...string) {
+	t.Helper()
+	for _, d := range diagnostics {
+		text := show(d)
+		if (attribute == "" || d.Attribute != nil && strings.Contains(d.Attribute.String(), `"`+attribute+`"`)) &&
+			!slices.ContainsFunc(says, func(s string) bool { return !strings.Contains(text, s) }) {
+			return
+		}
+	}
+	t.Errorf("no diagnostic at %q says %q:\n%s", attribute, says, showAll(diagnostics))
+}

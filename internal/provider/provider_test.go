@@ -1,0 +1,184 @@
+package provider_test
+
+import (
+	"path"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/keystead/terraform-provider-hsm/internal/config"
+	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
+)
+
+func TestSchema(t *testing.T) {
+	s := newServer(t)
+	for _, name := range []string{"hsm_key", "hsm_key_rotation"} {
+		if s.schema.ResourceSchemas[name] == nil {
+			t.Errorf("there is no resource %s", name)
+		}
+	}
+	for _, name := range []string{"hsm_token", "hsm_key", "hsm_keys"} {
+		if s.schema.DataSourceSchemas[name] == nil {
+			t.Errorf("there is no data source %s", name)
+		}
+	}
+}
+
+// The documentation is made from the descriptions, so nothing may be without one.
+func TestEverythingIsDescribed(t *testing.T) {
+	s := newServer(t)
+	all := map[string]*tfprotov6.Schema{"provider": s.schema.Provider}
+	for name, schema := range s.schema.ResourceSchemas {
+		all["resource "+name] = schema
+	}
+	for name, schema := range s.schema.DataSourceSchemas {
+		all["data source "+name] = schema
+	}
+	for name, schema := range all {
+		if schema.Block.Description == "" {
+			t.Errorf("%s has no description", name)
+		}
+		described(t, name, schema.Block.Attributes)
+	}
+}
+
+func described(t *testing.T, parent string, attributes []*tfprotov6.SchemaAttribute) {
+	for _, a := range attributes {
+		name := path.Join(parent, a.Name)
+		if a.Description == "" || a.DescriptionKind != tfprotov6.StringKindMarkdown {
+			t.Errorf("%s has no description", name)
+		}
+		if a.NestedType != nil {
+			described(t, name, a.NestedType.Attributes)
+		}
+	}
+}
+
+func TestProviderValidation(t *testing.T) {
+	for name, test := range map[string]struct {
+		config    values
+		attribute string
+		says      []string
+	}{
+		"URI of another scheme": {values{"uri": "https://example.com"}, "uri", []string{"pkcs11:", "RFC 7512"}},
+		"URI with a PIN twice":  {values{"uri": "pkcs11:token=a?pin-value=1234&pin-source=file:/pin"}, "uri", []string{"only one"}},
+		"empty label":           {values{"token_label": ""}, "token_label", nil},
+		"no sessions":           {values{"max_sessions": 0}, "max_sessions", []string{"at least 1"}},
+		"negative slot":         {values{"slot_id": -1}, "slot_id", []string{"at least 0"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t)
+			resp, err := s.ValidateProviderConfig(t.Context(), &tfprotov6.ValidateProviderConfigRequest{Config: s.providerConfig(t, test.config)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantDiagnostic(t, resp.Diagnostics, test.attribute, test.says...)
+		})
+	}
+}
+
+// Validation has no environment: what HSM_URI and HSM_ENVIRONMENT will give is no error.
+func TestProviderValidationTouchesNothing(t *testing.T) {
+	s := newServer(t)
+	for _, given := range []values{{}, {"uri": unknown, "environment": unknown}, {"module_path": "/nonexistent", "token_label": "a", "environment": "test"}} {
+		resp, err := s.ValidateProviderConfig(t.Context(), &tfprotov6.ValidateProviderConfigRequest{Config: s.providerConfig(t, given)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		noErrors(t, resp.Diagnostics)
+	}
+}
+
+func TestConfigure(t *testing.T) {
+	for name, test := range map[string]struct {
+		config    values
+		attribute string
+		says      []string
+	}{
+		"nothing":        {values{}, "uri", []string{"No token is selected", "HSM_URI"}},
+		"two ways":       {values{"uri": "pkcs11:token=a?module-path=/m", "token_label": "a", "environment": "test"}, "uri", []string{"two ways"}},
+		"no module":      {values{"token_label": "a", "environment": "test"}, "module_path", []string{"No PKCS#11 module"}},
+		"no environment": {values{"module_path": "/m", "token_label": "a"}, "environment", []string{"HSM_ENVIRONMENT"}},
+		"PIN twice": {
+			values{"uri": "pkcs11:token=a?module-path=/m&pin-value=123456", "pin": "654321", "environment": "test"}, "pin", []string{"twice"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clearEnvironment(t)
+			s := newServer(t)
+			diagnostics := s.configure(t, test.config)
+			wantDiagnostic(t, diagnostics, test.attribute, test.says...)
+		})
+	}
+}
+
+func TestConfigureOpensNothing(t *testing.T) {
+	clearEnvironment(t)
+	s := newServer(t)
+	noErrors(t, s.configure(t, values{"module_path": "/nonexistent", "token_label": "a", "environment": "test", "pin": "1234"}))
+}
+
+// A provider whose configuration is not known yet plans without the token, keeps
+// what is in the state, and says what is missing when the token is needed.
+func TestUnknownConfiguration(t *testing.T) {
+	clearEnvironment(t)
+	s := newServerWith(t, func(config.Settings) *lifecycle.Service { t.Error("the token was needed"); return nil })
+	noErrors(t, s.configure(t, values{"uri": unknown, "environment": "test"}))
+
+	typ := s.resourceType("hsm_key")
+	prior := keyState()
+	read, err := s.ReadResource(t.Context(), &tfprotov6.ReadResourceRequest{TypeName: "hsm_key", CurrentState: encode(t, typ, prior)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	noErrors(t, read.Diagnostics)
+	p := plan{prior: decode(t, typ, encode(t, typ, prior)), values: decode(t, typ, read.NewState)}
+	if len(p.changed()) > 0 {
+		t.Errorf("Read changed %v", p.changed())
+	}
+	noErrors(t, s.plan(t, "hsm_key", nil, values{"name": "orders", "algorithm": "EC_P256"}).diagnostics)
+	noErrors(t, s.plan(t, "hsm_key_rotation", nil, values{"key_id": "orders"}).diagnostics)
+
+	imported, err := s.ImportResourceState(t.Context(), &tfprotov6.ImportResourceStateRequest{TypeName: "hsm_key", ID: "orders"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantDiagnostic(t, imported.Diagnostics, "", "not known yet", "`uri`", "-target")
+	applied, err := s.ApplyResourceChange(t.Context(), &tfprotov6.ApplyResourceChangeRequest{
+		TypeName: "hsm_key", PriorState: encode(t, typ, nil), Config: encode(t, typ, values{"name": "orders", "algorithm": "EC_P256"}),
+		PlannedState: encode(t, typ, s.plan(t, "hsm_key", nil, values{"name": "orders", "algorithm": "EC_P256"}).values),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantDiagnostic(t, applied.Diagnostics, "", "not known yet")
+	dataType := s.schema.DataSourceSchemas["hsm_token"].ValueType()
+	token, err := s.ReadDataSource(t.Context(), &tfprotov6.ReadDataSourceRequest{TypeName: "hsm_token", Config: encode(t, dataType, values{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantDiagnostic(t, token.Diagnostics, "", "not known yet")
+}
+
+func (s *server) providerConfig(t *testing.T, v values) *tfprotov6.DynamicValue {
+	t.Helper()
+	return encode(t, s.schema.Provider.ValueType().(tftypes.Object), v)
+}
+
+func (s *server) configure(t *testing.T, v values) []*tfprotov6.Diagnostic {
+	t.Helper()
+	resp, err := s.ConfigureProvider(t.Context(), &tfprotov6.ConfigureProviderRequest{Config: s.providerConfig(t, v)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.Diagnostics
+}
+
+// clearEnvironment keeps the caller's settings out of a test.
+func clearEnvironment(t *testing.T) {
+	t.Helper()
+	for _, name := range []string{"HSM_URI", "HSM_PIN", "HSM_ENVIRONMENT", "HSM_ACTOR"} {
+		t.Setenv(name, "")
+	}
+}
