@@ -67,8 +67,8 @@ type Version struct {
 	Algorithm   Algorithm   `json:"algorithm"`
 	Mechanisms  []Mechanism `json:"mechanisms,omitempty"` // allowed at generation; nil is all
 	Extractable bool        `json:"extractable,omitempty"`
-	// Operations is what the version does while active: the key\'s operations as
-	// long as the key keeps the version\'s algorithm, and then what they were last.
+	// Operations is what the version does while active: the key's operations as
+	// long as the key keeps the version's algorithm, and then what they were last.
 	Operations Operations `json:"operations"`
 	Ref        Ref        `json:"ref"`
 	PublicKey  PublicKey  `json:"public_key,omitempty"` // the record's own copy, the one to trust
