@@ -22,8 +22,8 @@ func reportConfiguration(diags *diag.Diagnostics, err error) {
 		}
 		return
 	}
-	var f *fault.Error
-	if !errors.As(err, &f) || !slices.Contains(arguments, f.Subject) {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok || !slices.Contains(arguments, f.Subject) {
 		report(diags, err)
 		return
 	}

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -17,7 +18,7 @@ func report(diags *diag.Diagnostics, err error, at ...path.Path) {
 	if err == nil {
 		return
 	}
-	summary, detail := Explain(err)
+	summary, detail := explain(err)
 	if len(at) > 0 {
 		diags.AddAttributeError(at[0], summary, detail)
 		return
@@ -28,20 +29,19 @@ func report(diags *diag.Diagnostics, err error, at ...path.Path) {
 // gone tells why something leaves the state: a plan that makes it anew would
 // otherwise come without a reason.
 func gone(diags *diag.Diagnostics, err error) {
-	_, detail := Explain(err)
+	_, detail := explain(err)
 	diags.AddWarning("No longer on the token", detail+"\n\nIt is taken out of the state, and the plan makes it anew if the configuration still declares it.")
 }
 
-// Explain puts an error into the words of a diagnostic: a summary, and a detail
+// explain puts an error into the words of a diagnostic: a summary, and a detail
 // that says what went wrong, what to do about it and, last and in brackets, the
 // PKCS#11 function and code.
-func Explain(err error) (summary, detail string) {
+func explain(err error) (summary, detail string) {
 	var a account
 	a.read(err)
 
 	summary = "Cannot carry out the operation"
-	var f *fault.Error
-	if errors.As(err, &f) && f.Op != "" {
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Op != "" {
 		summary = "Cannot " + f.Op
 		if f.Kind != fault.Internal && f.Kind != fault.Invalid {
 			summary += ": " + f.Kind.String()
@@ -60,33 +60,27 @@ func Explain(err error) (summary, detail string) {
 // account is what a chain of errors has to say, the outermost first.
 type account struct{ problems, hints, codes []string }
 
+// read takes in an error. What only wraps a fault adds nothing that a user needs:
+// the fault was put into words by whoever made it.
 func (a *account) read(err error) {
-	switch e := err.(type) {
-	case nil:
-	case *fault.Error:
-		a.add(&a.problems, problem(e))
-		a.add(&a.hints, e.Hint)
-		a.add(&a.codes, e.Code)
-		a.read(e.Cause)
-	case interface{ Unwrap() []error }: // errors.Join
-		for _, each := range e.Unwrap() {
-			a.read(each)
-		}
-	default:
-		a.wrapped(err)
-	}
-}
-
-// wrapped takes an error that is no fault. If there is a fault inside, that has
-// been put into words already by whoever made it; the wrapping adds nothing that
-// a user needs.
-func (a *account) wrapped(err error) {
-	var inner *fault.Error
-	if errors.As(err, &inner) {
-		a.read(inner)
+	if err == nil {
 		return
 	}
-	a.add(&a.problems, sentence(err.Error()))
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { // errors.Join
+		for _, each := range joined.Unwrap() {
+			a.read(each)
+		}
+		return
+	}
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		a.add(&a.problems, sentence(err.Error()))
+		return
+	}
+	a.add(&a.problems, problem(f))
+	a.add(&a.hints, f.Hint)
+	a.add(&a.codes, f.Code)
+	a.read(f.Cause)
 }
 
 func (a *account) add(list *[]string, text string) {
@@ -100,8 +94,11 @@ func problem(f *fault.Error) string {
 	if text == "" {
 		text = sentence(f.Kind.String())
 	}
-	if f.Subject == "" {
+	switch {
+	case f.Subject == "":
 		return text
+	case slices.Contains(arguments, f.Subject):
+		return fmt.Sprintf("Provider argument %s: %s", f.Subject, text)
 	}
 	return capital(f.Subject) + ": " + text
 }

@@ -52,8 +52,8 @@ func newServerWith(t *testing.T, open func(config.Settings) *lifecycle.Service) 
 	return s
 }
 
-func (s *server) resourceType(name string) tftypes.Object {
-	return s.schema.ResourceSchemas[name].ValueType().(tftypes.Object)
+func (s *server) resourceType(name string) tftypes.Type {
+	return s.schema.ResourceSchemas[name].ValueType()
 }
 
 // encode makes an object of a type; attributes that are not given are null.

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
-	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/keystead/terraform-provider-hsm/internal/config"
 	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
@@ -163,7 +162,7 @@ func TestUnknownConfiguration(t *testing.T) {
 
 func (s *server) providerConfig(t *testing.T, v values) *tfprotov6.DynamicValue {
 	t.Helper()
-	return encode(t, s.schema.Provider.ValueType().(tftypes.Object), v)
+	return encode(t, s.schema.Provider.ValueType(), v)
 }
 
 func (s *server) configure(t *testing.T, v values) []*tfprotov6.Diagnostic {

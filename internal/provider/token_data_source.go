@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"math"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
@@ -134,7 +135,7 @@ func newTokenModel(ctx context.Context, info keyring.TokenInfo, can keyring.Capa
 	m := tokenModel{
 		Label: types.StringValue(info.Label), Serial: types.StringValue(info.Serial), Model: types.StringValue(info.Model),
 		Manufacturer: types.StringValue(info.Manufacturer), FirmwareVersion: types.StringValue(info.Firmware),
-		HardwareVersion: types.StringValue(info.Hardware), Library: types.StringValue(info.Library), SlotID: types.Int64Value(int64(info.Slot)),
+		HardwareVersion: types.StringValue(info.Hardware), Library: types.StringValue(info.Library), SlotID: types.Int64Null(),
 		Flags: stringList(ctx, info.Flags, diags), OpenSessions: told(info.Sessions), MaxSessions: told(info.MaxSessions), FreeSessions: types.Int64Null(),
 		FreePrivateMemory: told(info.FreePrivateMemory), FreePublicMemory: told(info.FreePublicMemory),
 		Mechanisms: map[string]mechanismModel{},
@@ -142,6 +143,9 @@ func newTokenModel(ctx context.Context, info keyring.TokenInfo, can keyring.Capa
 			Algorithms: map[string][]string{}, Enforcement: text(string(can.Enforcement)), Attests: types.BoolValue(can.Attests),
 			RestrictsMechanisms: types.BoolValue(can.RestrictsMechanisms),
 		},
+	}
+	if info.Slot <= math.MaxInt64 {
+		m.SlotID = types.Int64Value(int64(info.Slot))
 	}
 	if info.Sessions >= 0 && info.MaxSessions > 0 {
 		m.FreeSessions = types.Int64Value(info.MaxSessions - info.Sessions)
