@@ -11,7 +11,7 @@ CGO_ENABLED=0 go run ./tools/schema >"$schema"
 
 tfplugindocs() {
   go -C tools/docs tool tfplugindocs "$1" --provider-dir "$PWD" --provider-name hsm --providers-schema "$schema" >"$log" 2>&1 || {
-    cat "$log" >&2
+    grep -v "\[DEBUG\]" "$log" >&2
     return 1
   }
 }
