@@ -15,14 +15,18 @@ import (
 var (
 	uriTypes       = []string{"public", "private", "cert", "secret-key", "data"}
 	libraryVersion = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?$`)
-	vendorName     = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+	// Other software writes labels in other encodings and with a final NUL; the
+	// URI of such an object has to be readable all the same.
+	octets     = []string{"id", "object", "pin-value"}
+	vendorName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 )
 
 // ParseURI reads a PKCS#11 URI by the grammar of RFC 7512 section 2.3 and
 // nothing wider: an attribute in the wrong component or there twice, a value with
 // characters that have to be percent-encoded, and a pin-value beside a
-// pin-source are fault.Invalid. Text has to be UTF-8 without NUL. No error
-// repeats any value: a misplaced "&" could make part of a PIN look like one.
+// pin-source are fault.Invalid. Text other than an object's label has to be
+// UTF-8 without NUL. No error repeats any value: a misplaced "&" could make part
+// of a PIN look like one.
 func ParseURI(text string) (URI, error) {
 	const scheme = "pkcs11:"
 	if len(text) < len(scheme) || !strings.EqualFold(text[:len(scheme)], scheme) {
@@ -64,7 +68,7 @@ func (u *URI) parseComponent(component, text, separator, literal string, standar
 		}
 		seen[name] = true
 		value, problem := decode(raw, literal)
-		if problem == "" && name != "id" && name != "pin-value" && (!utf8.ValidString(value) || strings.Contains(value, "\x00")) {
+		if problem == "" && !slices.Contains(octets, name) && (!utf8.ValidString(value) || strings.Contains(value, "\x00")) {
 			problem = "The value is not text in UTF-8."
 		}
 		if problem == "" {
