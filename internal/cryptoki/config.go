@@ -1,6 +1,9 @@
 package cryptoki
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Config says which token to use, and how.
 type Config struct {
@@ -21,6 +24,7 @@ type Config struct {
 
 	// open loads a module; nil is the real thing. Tests put a driver of their own here.
 	open func(path string) (driver, error)
+	slow time.Duration // after which a scan reports progress; 0 is two seconds
 }
 
 // Selector picks one token. Fields that are empty match every token.

@@ -1,8 +1,8 @@
 package cryptoki
 
 // Handle denotes an object of one Token. It is this package's own number, not the
-// module's CK_OBJECT_HANDLE, and never reused: after the object was destroyed, or
-// after all sessions were lost, using it is fault.Unavailable or a refusal with
+// module's CK_OBJECT_HANDLE, and never reused: after DestroyObject, or after
+// all sessions were lost, using it is fault.Conflict with
 // CKR_OBJECT_HANDLE_INVALID, never work on another object. The zero Handle is
 // no object.
 type Handle uint

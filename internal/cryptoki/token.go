@@ -1,57 +1,129 @@
 package cryptoki
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
+)
 
 // Token is one token, opened and logged in to when first needed. All methods may
-// be called from several goroutines.
-type Token struct{ cfg Config }
+// be called from several goroutines. Every error is, or wraps, a *fault.Error;
+// see Code for the PKCS#11 return value.
+//
+// A context ends only waiting: what has begun in the HSM is finished. When
+// sessions are lost (token removed, HSM restarted) the call at hand fails with
+// fault.Unavailable, every Handle becomes void, and the next call opens the token
+// again.
+type Token struct {
+	cfg Config
 
-func New(cfg Config) *Token { return &Token{cfg: cfg} }
+	life   sync.RWMutex // read-held by every operation, so that Close waits for them
+	closed bool         // guarded by life
 
-func (t *Token) Close() error                                                        { panic("todo") }
-func (t *Token) Info(ctx context.Context) (Info, error)                              { panic("todo") }
-func (t *Token) Mechanisms(ctx context.Context) (map[uint]MechanismInfo, error)      { panic("todo") }
-func (t *Token) Profile(ctx context.Context) (Profile, error)                        { panic("todo") }
-func (t *Token) Warnings() []string                                                  { panic("todo") }
-func (t *Token) Objects(ctx context.Context) ([]Object, error)                       { panic("todo") }
-func (t *Token) Search(ctx context.Context, template []Attribute) ([]Object, error)  { panic("todo") }
-func (t *Token) ConfirmAbsent(ctx context.Context, template []Attribute) error       { panic("todo") }
-func (t *Token) CreateObject(ctx context.Context, attrs []Attribute) (Object, error) { panic("todo") }
-func (t *Token) CopyObject(ctx context.Context, h Handle, attrs []Attribute) (Object, error) {
-	panic("todo")
+	opening gate          // one goroutine opens and logs in, the others wait for it
+	objects gate          // one operation on objects at a time: they all change the memory
+	lastID  atomic.Uint64 // of handles: they are never reused, even across attachments
+	mu      sync.Mutex    // guards what follows
+	module  *module       // from first use to Close
+	current *attachment   // nil when not open
+	denied  error         // a login that was refused is final
+	warned  []string      // see Warnings
+	lost    bool          // sessions were lost once
 }
-func (t *Token) SetAttributes(ctx context.Context, h Handle, attrs []Attribute) error { panic("todo") }
-func (t *Token) DestroyObject(ctx context.Context, h Handle) error                    { panic("todo") }
-func (t *Token) GenerateKey(ctx context.Context, m Mechanism, attrs []Attribute) (Object, error) {
-	panic("todo")
-}
-func (t *Token) GenerateKeyPair(ctx context.Context, m Mechanism, public, private []Attribute) (pub, priv Object, err error) {
-	panic("todo")
-}
-func (t *Token) Sign(ctx context.Context, m Mechanism, key Handle, data []byte) ([]byte, error) {
-	panic("todo")
-}
-func (t *Token) Verify(ctx context.Context, m Mechanism, key Handle, data, sig []byte) error {
-	panic("todo")
-}
-func (t *Token) Encrypt(ctx context.Context, m Mechanism, key Handle, plain []byte) ([]byte, error) {
-	panic("todo")
-}
-func (t *Token) Decrypt(ctx context.Context, m Mechanism, key Handle, cipher []byte) ([]byte, error) {
-	panic("todo")
-}
-func (t *Token) Wrap(ctx context.Context, m Mechanism, wrapping, key Handle) ([]byte, error) {
-	panic("todo")
-}
-func (t *Token) Unwrap(ctx context.Context, m Mechanism, unwrapping Handle, wrapped []byte, attrs []Attribute) (Handle, error) {
-	panic("todo")
-}
-func (t *Token) Derive(ctx context.Context, m Mechanism, base Handle, attrs []Attribute) (Handle, error) {
-	panic("todo")
-}
-func Code(err error) (uint, bool)            { panic("todo") }
-func IsRefusal(err error) bool               { panic("todo") }
-func MechanismName(code uint) string         { panic("todo") }
-func MechanismCode(name string) (uint, bool) { panic("todo") }
 
-type driver interface{}
+// New prepares a Token. It does no I/O: the module is loaded and the token
+// selected at first use, and login happens in the first call that needs it.
+func New(cfg Config) *Token {
+	return &Token{cfg: cfg, opening: newGate(), objects: newGate()}
+}
+
+// Close waits for running operations, closes all sessions, and lets go of the
+// module; the last Token on it finalises and unloads it. Session objects are gone
+// then. A second Close does nothing. Any other method called afterwards fails with
+// fault.Internal.
+func (t *Token) Close() error {
+	t.life.Lock()
+	defer t.life.Unlock()
+	if t.closed {
+		return nil
+	}
+	t.closed = true
+	t.mu.Lock()
+	m, a := t.module, t.current
+	t.module, t.current = nil, nil
+	t.mu.Unlock()
+	if m == nil {
+		return nil
+	}
+	var failed error
+	if a != nil {
+		failed = a.close()
+	}
+	return failure("close token", t.subject(a), errors.Join(failed, modules.release(m)))
+}
+
+// enter begins a public operation; leave must follow unless it fails.
+func (t *Token) enter(op string) error {
+	t.life.RLock()
+	if t.closed {
+		t.life.RUnlock()
+		return &fault.Error{Kind: fault.Internal, Op: op, Subject: t.subject(nil), Problem: "The token was closed.", Hint: hintReport}
+	}
+	return nil
+}
+
+func (t *Token) leave() { t.life.RUnlock() }
+
+// subject names the token in errors.
+func (t *Token) subject(a *attachment) string {
+	if a != nil {
+		return fmt.Sprintf("token %q", a.info.Label)
+	}
+	if t.cfg.Select == (Selector{}) {
+		return "module " + t.cfg.ModulePath
+	}
+	return t.cfg.Select.String()
+}
+
+// Warnings returns, in whole sentences, what an operator should know about the
+// token although nothing failed: PIN tries that were wasted, a PIN that wants to
+// be changed. They are logged too.
+func (t *Token) Warnings() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.warned)
+}
+
+// warn keeps and logs a warning, once.
+func (t *Token) warn(ctx context.Context, a *attachment, text string) {
+	t.mu.Lock()
+	known := slices.Contains(t.warned, text)
+	if !known {
+		t.warned = append(t.warned, text)
+	}
+	t.mu.Unlock()
+	if !known {
+		t.log(ctx, text, map[string]any{"token": a.info.Label, "serial": a.info.Serial})
+	}
+}
+
+func (t *Token) log(ctx context.Context, msg string, fields map[string]any) {
+	if t.cfg.Logger != nil {
+		t.cfg.Logger(ctx, msg, fields)
+	}
+}
+
+// acquire returns the module, counted on first use.
+func (t *Token) acquire() *module {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.module == nil {
+		t.module = modules.acquire(t.cfg.ModulePath, t.cfg.open)
+	}
+	return t.module
+}

@@ -1,7 +1,7 @@
 package cryptoki
 
-// Return values (CK_RV, section 5.1; AEAD_DECRYPT_FAILED, CURVE_NOT_SUPPORTED,
-// TOKEN_RESOURCE_EXCEEDED and OPERATION_CANCEL_FAILED are of version 3.0).
+// Return values (CK_RV, section 5.1; CKR_AEAD_DECRYPT_FAILED, _CURVE_NOT_SUPPORTED,
+// _TOKEN_RESOURCE_EXCEEDED and _OPERATION_CANCEL_FAILED are of version 3.0).
 const (
 	CKR_OK                               = 0x0
 	CKR_CANCEL                           = 0x1

@@ -1,0 +1,167 @@
+package cryptoki
+
+import (
+	"context"
+
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
+)
+
+// Writes run on the held session, which owns the session objects (CKA_TOKEN
+// false): those live until Close. Every write reads back what it made, and folds
+// it into the memory, before anybody else has a turn. A failure to read back is a
+// failure of the write although the object is there; look for it by its CKA_ID.
+
+// CreateObject makes an object of attributes (C_CreateObject, section 5.7). A kill
+// may leave an object without attributes on SoftHSM.
+func (t *Token) CreateObject(ctx context.Context, attrs []Attribute) (Object, error) {
+	const op = "create object"
+	if len(attrs) == 0 {
+		return Object{}, noAttributes(op)
+	}
+	return t.produce(ctx, op, nil, func(d driver, session uint, _ []uint) (uint, error) { return d.CreateObject(session, attrs) })
+}
+
+// CopyObject copies an object with the given attributes changed (C_CopyObject).
+// Which may be changed differs: SoftHSM takes the usage flags, and refuses
+// CKA_EXTRACTABLE and CKA_ALLOWED_MECHANISMS as CKR_ATTRIBUTE_READ_ONLY. A kill
+// leaves the original, and perhaps the copy.
+func (t *Token) CopyObject(ctx context.Context, h Handle, attrs []Attribute) (Object, error) {
+	return t.produce(ctx, "copy object", []Handle{h}, func(d driver, session uint, objects []uint) (uint, error) {
+		return d.CopyObject(session, objects[0], attrs)
+	})
+}
+
+// GenerateKey generates a secret key (C_GenerateKey, section 5.13).
+func (t *Token) GenerateKey(ctx context.Context, m Mechanism, attrs []Attribute) (Object, error) {
+	return t.produce(ctx, "generate key", nil, func(d driver, session uint, _ []uint) (uint, error) {
+		return d.GenerateKey(session, m, attrs)
+	})
+}
+
+// GenerateKeyPair generates a key pair (C_GenerateKeyPair). A kill may leave one
+// half, or halves without attributes.
+func (t *Token) GenerateKeyPair(ctx context.Context, m Mechanism, public, private []Attribute) (pub, priv Object, err error) {
+	const op = "generate key pair"
+	err = t.write(ctx, op, nil, func(d driver, a *attachment, _ []uint) error {
+		p, s, err := d.GenerateKeyPair(a.held, m, public, private)
+		if err != nil {
+			return err
+		}
+		if pub, err = a.readBack(d, p); err != nil {
+			return err
+		}
+		priv, err = a.readBack(d, s)
+		return err
+	})
+	return pub, priv, err
+}
+
+// Unwrap makes a key of a wrapped one (C_UnwrapKey).
+func (t *Token) Unwrap(ctx context.Context, m Mechanism, unwrapping Handle, wrapped []byte, attrs []Attribute) (Handle, error) {
+	const op = "unwrap key"
+	if len(wrapped) == 0 {
+		return 0, &fault.Error{Kind: fault.Invalid, Op: op, Problem: "There is no wrapped key."}
+	}
+	o, err := t.produce(ctx, op, []Handle{unwrapping}, func(d driver, session uint, objects []uint) (uint, error) {
+		return d.UnwrapKey(session, m, objects[0], wrapped, attrs)
+	})
+	return o.Handle, err
+}
+
+// Derive makes a key from another one (C_DeriveKey).
+func (t *Token) Derive(ctx context.Context, m Mechanism, base Handle, attrs []Attribute) (Handle, error) {
+	o, err := t.produce(ctx, "derive key", []Handle{base}, func(d driver, session uint, objects []uint) (uint, error) {
+		return d.DeriveKey(session, m, objects[0], attrs)
+	})
+	return o.Handle, err
+}
+
+// SetAttributes changes an object in place (C_SetAttributeValue). A kill in here
+// loses the object on SoftHSM; see Profile.CopyToChange.
+func (t *Token) SetAttributes(ctx context.Context, h Handle, attrs []Attribute) error {
+	const op = "change object"
+	if len(attrs) == 0 {
+		return noAttributes(op)
+	}
+	return t.write(ctx, op, []Handle{h}, func(d driver, a *attachment, objects []uint) error {
+		if err := d.SetAttributes(a.held, objects[0], attrs); err != nil {
+			return err
+		}
+		_, err := a.readBack(d, objects[0])
+		return err
+	})
+}
+
+// DestroyObject destroys an object (C_DestroyObject). It is durable on return, and
+// the handle void.
+func (t *Token) DestroyObject(ctx context.Context, h Handle) error {
+	return t.write(ctx, "destroy object", []Handle{h}, func(d driver, a *attachment, objects []uint) error {
+		err := d.DestroyObject(a.held, objects[0])
+		if err == nil || isGone(err) {
+			a.objects.forget(h)
+		}
+		return err
+	})
+}
+
+// produce is a write that makes one object.
+func (t *Token) produce(ctx context.Context, op string, handles []Handle, f func(d driver, session uint, objects []uint) (uint, error)) (o Object, err error) {
+	err = t.write(ctx, op, handles, func(d driver, a *attachment, objects []uint) error {
+		made, err := f(d, a.held, objects)
+		if err != nil {
+			return err
+		}
+		o, err = a.readBack(d, made)
+		return err
+	})
+	return o, err
+}
+
+// write runs f with the gate held and the handles resolved.
+func (t *Token) write(ctx context.Context, op string, handles []Handle, f func(d driver, a *attachment, objects []uint) error) error {
+	if err := t.enter(op); err != nil {
+		return err
+	}
+	defer t.leave()
+	a, done, err := t.manage(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	err = a.run(ctx, func(d driver) error {
+		objects, err := a.objects.resolve(handles)
+		if err != nil {
+			return err
+		}
+		return f(d, a, objects)
+	})
+	return t.fail(ctx, op, a, err)
+}
+
+// readBack reads an object that was just made or changed, and remembers it.
+func (a *attachment) readBack(d driver, object uint) (Object, error) {
+	o, err := a.reader.read(d, a.held, object)
+	if err != nil {
+		return Object{}, err
+	}
+	o.Handle = a.objects.handle(object)
+	a.objects.fold(o)
+	return o, nil
+}
+
+// resolve turns handles into the module's.
+func (m *memory) resolve(handles []Handle) ([]uint, error) {
+	objects := make([]uint, 0, len(handles))
+	for _, h := range handles {
+		object, err := m.object(h)
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, object)
+	}
+	return objects, nil
+}
+
+func noAttributes(op string) error {
+	return &fault.Error{Kind: fault.Internal, Op: op, Problem: "No attributes were given.", Hint: hintReport}
+}

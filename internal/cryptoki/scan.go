@@ -1,0 +1,257 @@
+package cryptoki
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+const (
+	// readsPerTurn is how many objects are read before others get a turn at the module.
+	readsPerTurn = 64
+	// slow is how long a scan may take before it reports progress, and how often.
+	slow = 2 * time.Second
+	// pause is how long an object may be hidden while another process changes it
+	// (up to 5.5 ms were measured on SoftHSM), and then some.
+	pause = 60 * time.Millisecond
+)
+
+// Objects returns every token object that the login can see, of all classes, in
+// the order of handles. The first call reads the token, later ones answer from
+// memory, which the writes of this Token and Search keep up to date; what other
+// processes do shows only through Search. Objects without a class, which a killed
+// process may leave, are left out.
+func (t *Token) Objects(ctx context.Context) ([]Object, error) {
+	const op = "list objects"
+	if err := t.enter(op); err != nil {
+		return nil, err
+	}
+	defer t.leave()
+	a, done, err := t.manage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if list, ok := a.objects.all(); ok {
+		return list, nil
+	}
+	list, err := t.read(ctx, a, nil)
+	if err != nil {
+		return nil, t.fail(ctx, op, a, err)
+	}
+	a.objects.replace(list)
+	all, _ := a.objects.all()
+	return all, nil
+}
+
+// Search looks for objects on the token, whatever is in memory, and updates the
+// memory. Session objects are found too. An empty answer is no proof of absence,
+// see ConfirmAbsent. Two handles for one object count once.
+func (t *Token) Search(ctx context.Context, template []Attribute) ([]Object, error) {
+	const op = "search objects"
+	if err := t.enter(op); err != nil {
+		return nil, err
+	}
+	defer t.leave()
+	a, done, err := t.manage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	list, err := t.read(ctx, a, template)
+	if err != nil {
+		return nil, t.fail(ctx, op, a, err)
+	}
+	for _, o := range list {
+		a.objects.fold(o)
+	}
+	return list, t.fail(ctx, op, a, t.refresh(ctx, a, template, list))
+}
+
+// refresh reads again what the memory holds for a template and a search did not
+// find: it was changed, or is gone.
+func (t *Token) refresh(ctx context.Context, a *attachment, template []Attribute, found []Object) error {
+	stale := slices.DeleteFunc(a.objects.matching(template), func(o Object) bool {
+		return slices.ContainsFunc(found, func(f Object) bool { return f.Handle == o.Handle })
+	})
+	if len(stale) == 0 {
+		return nil
+	}
+	return a.run(ctx, func(d driver) error {
+		for _, o := range stale {
+			object, err := a.objects.object(o.Handle)
+			if err != nil {
+				continue
+			}
+			fresh, err := a.reader.read(d, a.held, object)
+			switch {
+			case err == nil:
+				fresh.Handle = o.Handle
+				a.objects.fold(fresh)
+			case isGone(err):
+				a.objects.hide(o.Handle)
+			default:
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// read searches and reads, a turn at a time. If objects vanished in between, or
+// several look like one, it looks once more, alone and after a pause: another
+// process was at work.
+func (t *Token) read(ctx context.Context, a *attachment, template []Attribute) ([]Object, error) {
+	p := progress{token: t, start: time.Now(), every: t.cfg.slow}
+	var handles []uint
+	err := a.run(ctx, func(d driver) (err error) {
+		handles, err = d.FindObjects(a.held, template)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Object, 0, len(handles))
+	gone := false
+	for turn := range slices.Chunk(handles, readsPerTurn) {
+		err := a.run(ctx, func(d driver) error {
+			missing, err := a.readInto(d, turn, &list)
+			gone = gone || missing
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		p.report(ctx, a, len(list), len(handles))
+	}
+	if doubles := lookAlike(list); gone || len(doubles) > 0 {
+		return t.readAgain(ctx, a, template, list, doubles)
+	}
+	return list, nil
+}
+
+// readInto reads objects, and says whether some were gone.
+func (a *attachment) readInto(d driver, objects []uint, list *[]Object) (gone bool, err error) {
+	for _, object := range objects {
+		o, err := a.reader.read(d, a.held, object)
+		switch {
+		case err == nil:
+			o.Handle = a.objects.handle(object)
+			*list = append(*list, o)
+		case isGone(err):
+			gone = true
+		case isRemnant(d, a.held, object, err):
+		default:
+			return gone, err
+		}
+	}
+	return gone, nil
+}
+
+// isGone reports whether an object was destroyed since it was found.
+func isGone(err error) bool { return hasCode(err, CKR_OBJECT_HANDLE_INVALID, CKR_KEY_HANDLE_INVALID) }
+
+// isRemnant reports whether err, from reading an object, only means that the
+// object has no attributes: the session still answers.
+func isRemnant(d driver, session, object uint, err error) bool {
+	if !saysNothing(err) && !saysUnknown(err) {
+		return false
+	}
+	_, lost := d.SessionState(session)
+	return lost == nil
+}
+
+// readAgain searches a second time, keeps of the look-alikes those that are found
+// again, and reads what was not there the first time.
+func (t *Token) readAgain(ctx context.Context, a *attachment, template []Attribute, list []Object, doubles map[Handle]bool) ([]Object, error) {
+	err := a.run(ctx, func(d driver) error {
+		time.Sleep(pause) // inside the gate: with nothing of ours in flight
+		handles, err := d.FindObjects(a.held, template)
+		if err != nil {
+			return err
+		}
+		found := map[Handle]bool{}
+		var fresh []uint
+		for _, object := range handles {
+			h := a.objects.handle(object)
+			found[h] = true
+			if !slices.ContainsFunc(list, func(o Object) bool { return o.Handle == h }) {
+				fresh = append(fresh, object)
+			}
+		}
+		list = slices.DeleteFunc(list, func(o Object) bool { return doubles[o.Handle] && !found[o.Handle] })
+		_, err = a.readInto(d, fresh, &list)
+		return err
+	})
+	return list, err
+}
+
+// progress reports on a scan that takes long.
+type progress struct {
+	token    *Token
+	start    time.Time
+	every    time.Duration
+	reported time.Duration
+}
+
+func (p *progress) report(ctx context.Context, a *attachment, read, total int) {
+	every := p.every
+	if every == 0 {
+		every = slow
+	}
+	elapsed := time.Since(p.start)
+	if elapsed-p.reported < every {
+		return
+	}
+	p.reported = elapsed
+	p.token.log(ctx, "Reading the objects of the token takes long", map[string]any{
+		"token": a.info.Label, "read": read, "objects": total, "seconds": elapsed.Round(100 * time.Millisecond).Seconds(),
+	})
+}
+
+// manage begins an operation on objects: logged in, and the only one of this Token.
+func (t *Token) manage(ctx context.Context) (a *attachment, done func(), err error) {
+	if err := t.objects.enter(ctx); err != nil {
+		return nil, nil, err
+	}
+	a, err = t.attach(ctx, true)
+	if err != nil {
+		t.objects.leave()
+		return nil, nil, err
+	}
+	return a, t.objects.leave, nil
+}
+
+// fail ends an operation: it makes a fault of err, and forgets the attachment if
+// its sessions are lost.
+func (t *Token) fail(ctx context.Context, op string, a *attachment, err error) error {
+	if err == nil {
+		return nil
+	}
+	if breaksSession(err) && !t.alive(a) {
+		t.mu.Lock()
+		t.lost = true
+		t.mu.Unlock()
+		t.drop(a)
+		t.log(ctx, "The sessions with the token were lost", map[string]any{"token": a.info.Label, "cause": err.Error()})
+	}
+	return failure(op, t.subject(a), err)
+}
+
+// alive asks whether the held session still is what it was.
+func (t *Token) alive(a *attachment) bool {
+	alive := false
+	err := a.module.runStarted(func(d driver) error {
+		if a.closed {
+			return nil
+		}
+		info, err := t.sameToken(d, a)
+		if err != nil {
+			return err
+		}
+		state, err := d.SessionState(a.held)
+		alive = err == nil && (isUser(state) || info.Flags&CKF_LOGIN_REQUIRED == 0)
+		return err
+	})
+	return err == nil && alive
+}
