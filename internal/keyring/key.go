@@ -118,9 +118,11 @@ func (k *Key) MayProcess(v *Version, now time.Time) bool {
 	}
 }
 
-// Current returns the version that protects new data: the active one, or the one
-// that will be again when the key is enabled. It is nil when there is none: the
-// key is a tombstone, or its only version was revoked.
+// Current returns the version that protects new data: the active one, or, of a
+// disabled or removed key, the one that will be again when the key is enabled or
+// imported. It is nil when the version that was active has been revoked and has no
+// successor yet. A revocation always deactivates too, so that DeactivatedAt alone
+// tells.
 func (k *Key) Current() *Version {
 	for _, n := range slices.Backward(k.Numbers()) {
 		v := k.Versions[n]
