@@ -1,8 +1,10 @@
 package cryptoki
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
@@ -36,7 +38,7 @@ func (t *Token) ConfirmAbsent(ctx context.Context, template []Attribute) error {
 				return err
 			}
 		}
-		return t.witnessed(d, a) // last: what is there now was there when we looked
+		return t.witnessed(d, a, template) // last: what is there now was there when we looked
 	})
 	if err != nil {
 		return t.fail(ctx, op, a, err)
@@ -63,7 +65,7 @@ func (t *Token) missing(d driver, a *attachment, template []Attribute) error {
 }
 
 // witnessed checks that answers of this token mean something.
-func (t *Token) witnessed(d driver, a *attachment) error {
+func (t *Token) witnessed(d driver, a *attachment, template []Attribute) error {
 	weak := func(problem string) error {
 		return &fault.Error{
 			Kind: fault.Unavailable, Op: "confirm that an object is gone", Subject: t.subject(a),
@@ -83,8 +85,8 @@ func (t *Token) witnessed(d driver, a *attachment) error {
 			return weak("The token shows no private objects because the login was lost.")
 		}
 	}
-	if len(t.cfg.Witness) == 0 {
-		return nil
+	if len(t.cfg.Witness) == 0 || sameTemplate(template, t.cfg.Witness) {
+		return nil // the witness itself may be absent: then the token is nobody's yet
 	}
 	found, err := d.FindObjects(a.held, t.cfg.Witness)
 	if err != nil {
@@ -94,4 +96,8 @@ func (t *Token) witnessed(d driver, a *attachment) error {
 		return weak("The token does not show the marker that is known to be on it, so that it shows nothing else proves nothing.")
 	}
 	return nil
+}
+
+func sameTemplate(x, y []Attribute) bool {
+	return slices.EqualFunc(x, y, func(a, b Attribute) bool { return a.Type == b.Type && bytes.Equal(a.Value, b.Value) })
 }

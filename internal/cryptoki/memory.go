@@ -15,11 +15,22 @@ type memory struct {
 	ours    map[uint]Handle // by CK_OBJECT_HANDLE
 	theirs  map[Handle]uint
 	objects map[Handle]Object // token objects only
+	index   map[entry][]Handle
 	scanned bool              // objects holds everything, as of the last scan
 }
 
+// entry is what objects are looked up by: one attribute's value.
+type entry struct {
+	typ   uint
+	value string
+}
+
+// indexed are the attributes that are looked up for every key and record; without
+// an index a thousand look-ups among a thousand objects would be a million steps.
+var indexed = []uint{CKA_ID, CKA_LABEL}
+
 func newMemory(lastID *atomic.Uint64) *memory {
-	return &memory{lastID: lastID, ours: map[uint]Handle{}, theirs: map[Handle]uint{}, objects: map[Handle]Object{}}
+	return &memory{lastID: lastID, ours: map[uint]Handle{}, theirs: map[Handle]uint{}, objects: map[Handle]Object{}, index: map[entry][]Handle{}}
 }
 
 // handle returns our handle for one of the module's.
@@ -50,9 +61,49 @@ func (m *memory) object(h Handle) (uint, error) {
 func (m *memory) fold(o Object) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if o.Bool(CKA_TOKEN) {
-		m.objects[o.Handle] = o
+	m.put(o)
+}
+
+// put and drop keep objects and index in step. The caller holds the lock.
+func (m *memory) put(o Object) {
+	m.drop(o.Handle)
+	if !o.Bool(CKA_TOKEN) {
+		return
 	}
+	m.objects[o.Handle] = o
+	for _, typ := range indexed {
+		if value, ok := o.Attrs[typ]; ok {
+			e := entry{typ, string(value)}
+			m.index[e] = append(m.index[e], o.Handle)
+		}
+	}
+}
+
+func (m *memory) drop(h Handle) {
+	o, ok := m.objects[h]
+	if !ok {
+		return
+	}
+	delete(m.objects, h)
+	for _, typ := range indexed {
+		e := entry{typ, string(o.Attrs[typ])}
+		if m.index[e] = slices.DeleteFunc(m.index[e], func(other Handle) bool { return other == h }); len(m.index[e]) == 0 {
+			delete(m.index, e)
+		}
+	}
+}
+
+// lookup returns the remembered objects with an indexed attribute's value, in the
+// order of handles, and whether there was a scan.
+func (m *memory) lookup(typ uint, value []byte) ([]Object, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var list []Object
+	for _, h := range m.index[entry{typ, string(value)}] {
+		list = append(list, m.objects[h])
+	}
+	slices.SortFunc(list, func(x, y Object) int { return int(x.Handle) - int(y.Handle) })
+	return list, m.scanned
 }
 
 // forget makes a handle void: its object was destroyed.
@@ -61,7 +112,7 @@ func (m *memory) forget(h Handle) {
 	defer m.mu.Unlock()
 	delete(m.ours, m.theirs[h])
 	delete(m.theirs, h)
-	delete(m.objects, h)
+	m.drop(h)
 }
 
 // hide takes an object out of the memory and leaves its handle alone: it may be
@@ -69,7 +120,7 @@ func (m *memory) forget(h Handle) {
 func (m *memory) hide(h Handle) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.objects, h)
+	m.drop(h)
 }
 
 // all returns every object in the order of handles, and whether there was a scan.
@@ -92,10 +143,9 @@ func (m *memory) replace(list []Object) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	clear(m.objects)
+	clear(m.index)
 	for _, o := range list {
-		if o.Bool(CKA_TOKEN) {
-			m.objects[o.Handle] = o
-		}
+		m.put(o)
 	}
 	m.scanned = true
 }

@@ -127,6 +127,9 @@ func (r *reader) kind(d driver, session, object uint, o *Object) (kind, error) {
 	return k, nil
 }
 
+// optional are the attributes that a key may lack although the token knows them.
+var optional = []uint{CKA_ALLOWED_MECHANISMS, CKA_CHECK_VALUE}
+
 // single reads one attribute that the call for all did not tell, which does not
 // say why.
 func (r *reader) single(d driver, session, object, typ uint, o *Object, k kind) error {
@@ -147,7 +150,9 @@ func (r *reader) single(d driver, session, object, typ uint, o *Object, k kind) 
 	} else if !saysUnknown(err) {
 		return err
 	}
-	r.learn(k, typ)
+	if !slices.Contains(optional, typ) {
+		r.learn(k, typ)
+	}
 	return nil
 }
 

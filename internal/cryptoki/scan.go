@@ -22,6 +22,17 @@ const (
 // processes do shows only through Search. Objects without a class, which a killed
 // process may leave, are left out.
 func (t *Token) Objects(ctx context.Context) ([]Object, error) {
+	return t.remembered(ctx, (*memory).all)
+}
+
+// Lookup is Objects, but only those whose CKA_ID or CKA_LABEL has a value: no other
+// attribute can be looked up by (none is found then).
+func (t *Token) Lookup(ctx context.Context, typ uint, value []byte) ([]Object, error) {
+	return t.remembered(ctx, func(m *memory) ([]Object, bool) { return m.lookup(typ, value) })
+}
+
+// remembered answers from memory, after filling it if that was not done yet.
+func (t *Token) remembered(ctx context.Context, answer func(*memory) ([]Object, bool)) ([]Object, error) {
 	const op = "list objects"
 	if err := t.enter(op); err != nil {
 		return nil, err
@@ -32,7 +43,7 @@ func (t *Token) Objects(ctx context.Context) ([]Object, error) {
 		return nil, err
 	}
 	defer done()
-	if list, ok := a.objects.all(); ok {
+	if list, ok := answer(a.objects); ok {
 		return list, nil
 	}
 	list, err := t.read(ctx, a, nil)
@@ -40,8 +51,8 @@ func (t *Token) Objects(ctx context.Context) ([]Object, error) {
 		return nil, t.fail(ctx, op, a, err)
 	}
 	a.objects.replace(list)
-	all, _ := a.objects.all()
-	return all, nil
+	list, _ = answer(a.objects)
+	return list, nil
 }
 
 // Search looks for objects on the token, whatever is in memory, and updates the
