@@ -1,0 +1,136 @@
+package token
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
+)
+
+// stamp is the body of the environment's marker. The marker is also the witness
+// that a token shows its private objects at all, see Witness.
+type stamp struct {
+	Environment string `json:"environment"`
+	StampedBy   string `json:"stamped_by"`
+}
+
+// Environment returns the name on the token's stamp, see lifecycle.Catalog. That a
+// token bears none is believed on positive evidence only.
+func (c *Catalog) Environment(ctx context.Context) (string, error) {
+	objects, err := c.store.Objects(ctx)
+	if err != nil {
+		return "", err
+	}
+	var markers []cryptoki.Object
+	records := 0
+	for _, o := range objects {
+		switch label := string(o.Bytes(cryptoki.CKA_LABEL)); {
+		case ours(o) && label == environmentLabel:
+			markers = append(markers, o)
+		case ours(o) && strings.HasPrefix(label, keyPrefix):
+			records++
+		}
+	}
+	name, err := c.stamped(markers)
+	for n := 1; name == "" && err == nil; n++ {
+		err = c.store.ConfirmAbsent(ctx, Witness())
+		if err == nil {
+			return "", orphans(records)
+		}
+		if !fault.Is(err, fault.Conflict) || n == attempts {
+			return "", err
+		}
+		// Another run stamped it since the scan.
+		if markers, err = c.store.Search(ctx, Witness()); err == nil {
+			name, err = c.stamped(markers)
+		}
+	}
+	return name, err
+}
+
+// attempts is how often a stamp is looked for that shows and hides.
+const attempts = 3
+
+// stamped returns the name that all stamps agree on, empty if there are none. Two
+// runs that stamped the same name at once, one of them killed, leave two.
+func (c *Catalog) stamped(markers []cryptoki.Object) (string, error) {
+	entries, remains, err := openAll(environmentLabel, markers)
+	if err != nil {
+		return "", err
+	}
+	if len(entries) == 0 && len(remains) > 0 {
+		return "", damaged(environmentLabel, "It is cut off.")
+	}
+	name := ""
+	for _, e := range entries {
+		var s stamp
+		if err := e.decode(&s); err != nil {
+			return "", err
+		}
+		if s.Environment == "" {
+			return "", damaged(environmentLabel, "It names no environment.")
+		}
+		if name != "" && name != s.Environment {
+			return "", &fault.Error{
+				Kind: fault.Inconsistent, Op: "read environment", Subject: subject(environmentLabel),
+				Problem: fmt.Sprintf("The token is stamped for two environments, %q and %q.", name, s.Environment),
+				Hint:    "Find out which one is right, and remove the other data object with CKA_LABEL " + environmentLabel + ".",
+			}
+		}
+		name = s.Environment
+	}
+	return name, nil
+}
+
+// orphans is the fault of records on a token without a stamp.
+func orphans(records int) error {
+	if records == 0 {
+		return nil
+	}
+	return &fault.Error{
+		Kind: fault.Inconsistent, Op: "read environment", Subject: subject(environmentLabel),
+		Problem: fmt.Sprintf("The token holds %d records of keys, but not the marker that says which environment they belong to.", records),
+		Hint:    "Somebody removed the marker. Restore the token's backup.",
+	}
+}
+
+// Stamp marks the token as an environment's, see lifecycle.Catalog. Of two runs
+// that stamp at once one wins; the other one is told fault.Environment if it meant
+// another name.
+func (c *Catalog) Stamp(ctx context.Context, environment, actor string) error {
+	if environment == "" {
+		return &fault.Error{Kind: fault.Invalid, Op: "stamp token", Problem: "An environment needs a name."}
+	}
+	there, err := c.Environment(ctx)
+	if err != nil {
+		return err
+	}
+	if there == "" {
+		e := envelope{Kind: kindEnvironment, Generation: 1, ID: random(), Write: random()}
+		mine, err := c.put(ctx, e, stamp{Environment: environment, StampedBy: actor})
+		if err != nil {
+			return err
+		}
+		err = c.defend(ctx, mine)
+		if !fault.Is(err, fault.Conflict) {
+			return err
+		}
+		markers, searchErr := c.store.Search(ctx, Witness())
+		if searchErr != nil {
+			return searchErr
+		}
+		if there, err = c.stamped(markers); err != nil {
+			return err
+		}
+	}
+	if there != environment {
+		return &fault.Error{
+			Kind: fault.Environment, Op: "stamp token", Subject: subject(environmentLabel),
+			Problem: fmt.Sprintf("The token belongs to the environment %q, not to %q.", there, environment),
+			Hint:    "Use the token of the environment that you mean, or set the provider's environment to the token's.",
+		}
+	}
+	return nil
+}

@@ -1,0 +1,132 @@
+package hsm
+
+import (
+	"context"
+	"errors"
+
+	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
+	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
+)
+
+// Generate makes the objects of one version and proves them, see lifecycle.Token.
+// On a failure nothing of the key is left, or the error is fault.Unavailable and
+// says so.
+func (t *Token) Generate(ctx context.Context, order lifecycle.Generation) (lifecycle.Generated, error) {
+	// 1. The order itself.
+	p, err := newPlan(order)
+	if err != nil {
+		return lifecycle.Generated{}, err
+	}
+	if err := t.checkVacant(ctx, p); err != nil {
+		return lifecycle.Generated{}, err
+	}
+	// 2. Whether this token's word can be taken. Before anything is made.
+	attested, err := t.attested(ctx)
+	if err != nil {
+		return lifecycle.Generated{}, err
+	}
+	// 3. The key. From here to the return a kill leaves one or both halves under
+	// the id, which the caller has recorded.
+	m, err := t.make(ctx, p)
+	if err == nil {
+		// 4. The proofs.
+		var made lifecycle.Generated
+		if made, err = t.prove(ctx, p, m, attested); err == nil {
+			return made, nil
+		}
+	}
+	// 5. What failed is taken away again.
+	if left := t.clear(ctx, p); left != nil {
+		return lifecycle.Generated{}, uncertain(errors.Join(err, left), "generate key", subject(p.Ref),
+			"The key failed, and what there is of it could not be removed.")
+	}
+	return lifecycle.Generated{}, failed(err, "generate key", subject(p.Ref), "No key was made; nothing is left of it on the token.")
+}
+
+// checkVacant refuses an id that is in use: a key under it would be the second.
+// The scan in memory is enough; ids are random, so only a repeated call meets one.
+func (t *Token) checkVacant(ctx context.Context, p plan) error {
+	there, err := t.device.Lookup(ctx, cryptoki.CKA_ID, p.id)
+	if err != nil {
+		return err
+	}
+	for _, o := range there {
+		if covers(o.Class) != keyring.None {
+			return &fault.Error{
+				Kind: fault.Conflict, Op: "generate key", Subject: subject(p.Ref), Problem: "There is already a " + classNames[o.Class] + " with this id.",
+				Hint: "Apply again: the remains of the earlier run are removed first.",
+			}
+		}
+	}
+	return nil
+}
+
+// make has the token generate. A token that does not take the full template is
+// asked once more with the lean one, and from then on with that at once: a
+// refused template has made nothing.
+func (t *Token) make(ctx context.Context, p plan) (material, error) {
+	_, p.lean = t.lean.Load(p.Algorithm)
+	m, err := t.generate(ctx, p)
+	if code, ok := cryptoki.Code(err); ok && !p.lean && (code == cryptoki.CKR_ATTRIBUTE_TYPE_INVALID ||
+		code == cryptoki.CKR_TEMPLATE_INCONSISTENT || code == cryptoki.CKR_ATTRIBUTE_VALUE_INVALID) {
+		p.lean = true
+		if m, err = t.generate(ctx, p); err == nil {
+			t.lean.Store(p.Algorithm, true)
+		}
+	}
+	return m, err
+}
+
+func (t *Token) generate(ctx context.Context, p plan) (material, error) {
+	m := material{algorithm: p.Algorithm, allowed: p.allowed}
+	mechanism := cryptoki.Mechanism{Code: p.shape.generate}
+	var err error
+	if p.Ref.Pair {
+		m.public, m.secret, err = t.device.GenerateKeyPair(ctx, mechanism, p.publicTemplate(), p.privateTemplate())
+	} else {
+		m.secret, err = t.device.GenerateKey(ctx, mechanism, p.secretTemplate())
+	}
+	return m, err
+}
+
+// prove checks a new key against its order and tests what it was ordered for.
+func (t *Token) prove(ctx context.Context, p plan, m material, attested bool) (lifecycle.Generated, error) {
+	birth, err := checkBirth(p, m, attested)
+	if err != nil {
+		return lifecycle.Generated{}, err
+	}
+	if err := t.selfTest(ctx, m, p.Operations); err != nil {
+		return lifecycle.Generated{}, failed(err, "self-test", subject(p.Ref), "The new key did not pass its self-test.")
+	}
+	made := lifecycle.Generated{Birth: birth}
+	if p.Ref.Pair {
+		if made.PublicKey, err = publicKey(m.public); err == nil {
+			made.Fingerprint = made.PublicKey.Fingerprint()
+		}
+	} else {
+		made.Fingerprint, err = t.checkValue(ctx, m)
+	}
+	return made, err
+}
+
+// clear destroys whatever is under the id of an order that failed. It works after
+// cancellation too: what has begun in the HSM is brought to an end.
+func (t *Token) clear(ctx context.Context, p plan) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTimeout)
+	defer cancel()
+	there, err := t.device.Search(ctx, []cryptoki.Attribute{cryptoki.Bytes(cryptoki.CKA_ID, p.id)})
+	if err != nil {
+		return err
+	}
+	for _, o := range there {
+		if covers(o.Class) == keyring.None {
+			continue
+		}
+		if err := t.device.DestroyObject(ctx, o.Handle); err != nil && !gone(err) {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package hsm
+
+import (
+	"fmt"
+
+	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
+)
+
+// plan is an order in the words of PKCS#11.
+type plan struct {
+	lifecycle.Generation
+	shape   shape
+	id      []byte
+	allowed []uint
+	// session makes a key that vanishes with the session, for trying things out.
+	session bool
+	// lean leaves unsaid what is false and means nothing for the algorithm. Every
+	// other token takes a template that says everything, and says it, because
+	// defaults differ wildly (openCryptoki: CKA_EXTRACTABLE true); but some answer
+	// CKR_ATTRIBUTE_TYPE_INVALID to CKA_DECRYPT on an EC key, even if it is false.
+	lean bool
+}
+
+// newPlan refuses (fault.Invalid) an order that cannot be written down.
+func newPlan(order lifecycle.Generation) (plan, error) {
+	raw, err := id(order.Ref)
+	if err != nil {
+		return plan{}, err
+	}
+	p := plan{Generation: order, id: raw}
+	var ok bool
+	if p.shape, ok = shapes[order.Algorithm]; !ok {
+		return plan{}, invalidOrder(order, fmt.Sprintf("There is no algorithm %q.", order.Algorithm))
+	}
+	if extra := order.Operations &^ order.Algorithm.Operations(); extra != 0 {
+		return plan{}, invalidOrder(order, fmt.Sprintf("An %s key cannot %s.", order.Algorithm, extra))
+	}
+	if order.Ref.Pair != order.Algorithm.IsPair() {
+		return plan{}, invalidOrder(order, fmt.Sprintf("The reference and %s disagree about whether this is a pair.", order.Algorithm))
+	}
+	for _, name := range order.Mechanisms {
+		code, ok := cryptoki.MechanismCode(string(name))
+		if !ok {
+			return plan{}, invalidOrder(order, fmt.Sprintf("There is no mechanism %s.", name))
+		}
+		p.allowed = append(p.allowed, code)
+	}
+	return p, nil
+}
+
+func invalidOrder(order lifecycle.Generation, problem string) error {
+	return &fault.Error{Kind: fault.Invalid, Op: "generate key", Subject: subject(order.Ref), Problem: problem}
+}
+
+// secretTemplate orders one secret key (section 4.10).
+func (p plan) secretTemplate() []cryptoki.Attribute {
+	return append(p.common(cryptoki.CKO_SECRET_KEY),
+		cryptoki.Ulong(cryptoki.CKA_VALUE_LEN, p.shape.length),
+		cryptoki.Bool(cryptoki.CKA_PRIVATE, true),
+		cryptoki.Bool(cryptoki.CKA_SENSITIVE, true),
+		cryptoki.Bool(cryptoki.CKA_EXTRACTABLE, p.Extractable),
+	)
+}
+
+// privateTemplate orders the private half of a pair (section 4.9).
+func (p plan) privateTemplate() []cryptoki.Attribute {
+	list := append(p.common(cryptoki.CKO_PRIVATE_KEY),
+		cryptoki.Bool(cryptoki.CKA_PRIVATE, true),
+		cryptoki.Bool(cryptoki.CKA_SENSITIVE, true),
+		cryptoki.Bool(cryptoki.CKA_EXTRACTABLE, p.Extractable),
+	)
+	if !p.lean {
+		list = append(list, cryptoki.Bool(cryptoki.CKA_SIGN_RECOVER, false))
+	}
+	return list
+}
+
+// publicTemplate orders the public half of a pair (section 4.8). It is readable
+// without login, as other programs expect; what is published comes from the
+// record, so that somebody who changes the object without login fools nobody.
+func (p plan) publicTemplate() []cryptoki.Attribute {
+	list := append(p.common(cryptoki.CKO_PUBLIC_KEY), cryptoki.Bool(cryptoki.CKA_PRIVATE, false))
+	if p.shape.params != nil {
+		list = append(list, cryptoki.Bytes(cryptoki.CKA_EC_PARAMS, p.shape.params))
+	} else {
+		list = append(list,
+			cryptoki.Ulong(cryptoki.CKA_MODULUS_BITS, p.shape.modulus),
+			cryptoki.Bytes(cryptoki.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1})) // 65537, FIPS 186-5 section 5.4
+	}
+	if !p.lean {
+		list = append(list, cryptoki.Bool(cryptoki.CKA_VERIFY_RECOVER, false), cryptoki.Bool(cryptoki.CKA_DERIVE, false))
+	}
+	return list
+}
+
+// common is what every key object says. It stays modifiable, or its flags could
+// never be cleared.
+func (p plan) common(class uint) []cryptoki.Attribute {
+	list := []cryptoki.Attribute{
+		cryptoki.Ulong(cryptoki.CKA_CLASS, class),
+		cryptoki.Ulong(cryptoki.CKA_KEY_TYPE, p.shape.keyType),
+		cryptoki.Bytes(cryptoki.CKA_ID, p.id),
+		cryptoki.Bytes(cryptoki.CKA_LABEL, []byte(p.Ref.Label)),
+		cryptoki.Bool(cryptoki.CKA_TOKEN, !p.session),
+		cryptoki.Bool(cryptoki.CKA_MODIFIABLE, true),
+	}
+	for _, u := range usages {
+		if covers(class).Has(u.operation) && (!p.lean || p.Algorithm.Operations().Has(u.operation)) {
+			list = append(list, cryptoki.Bool(u.attribute, p.Operations.Has(u.operation)))
+		}
+	}
+	if len(p.allowed) > 0 {
+		list = append(list, cryptoki.Ulongs(cryptoki.CKA_ALLOWED_MECHANISMS, p.allowed...))
+	}
+	return list
+}

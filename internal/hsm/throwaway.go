@@ -1,0 +1,119 @@
+package hsm
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"time"
+
+	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
+	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
+)
+
+// throwaway makes a session key to try things with. It vanishes with the session
+// at the latest, so that a kill leaves nothing.
+func (t *Token) throwaway(ctx context.Context, a keyring.Algorithm, ops keyring.Operations, extractable bool, allowed []uint) (material, error) {
+	var raw [16]byte
+	_, _ = rand.Read(raw[:]) // never fails
+	return t.make(ctx, plan{
+		Generation: lifecycle.Generation{
+			Ref:       keyring.Ref{ID: hex.EncodeToString(raw[:]), Label: "terraform-provider-hsm probe", Pair: a.IsPair()},
+			Algorithm: a, Operations: ops, Extractable: extractable,
+		},
+		shape: shapes[a], id: raw[:], allowed: allowed, session: true,
+	})
+}
+
+// discardTimeout bounds the clearing up after a call whose context has ended.
+const discardTimeout = 30 * time.Second
+
+// discard destroys session objects. A failure is not worth a word: they vanish
+// with the session. It works after cancellation too.
+func (t *Token) discard(ctx context.Context, handles ...cryptoki.Handle) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTimeout)
+	defer cancel()
+	for _, h := range handles {
+		if h != 0 {
+			_ = t.device.DestroyObject(ctx, h)
+		}
+	}
+}
+
+// twinAlgorithm is the algorithm of keys whose equality can be seen from outside,
+// by what they compute: AES, or HMAC where the token has no AES.
+func twinAlgorithm(known map[uint]cryptoki.MechanismInfo) (keyring.Algorithm, bool) {
+	if len(material{algorithm: keyring.AES256}.bare(known)) > 0 {
+		return keyring.AES256, true
+	}
+	if len(material{algorithm: keyring.HMACSHA256}.signatures(known, keyring.Sign)) > 0 {
+		return keyring.HMACSHA256, true
+	}
+	return "", false
+}
+
+// twinTemplate is for a copy of such a key that comes out of an unwrapping or a
+// derivation. Only a derivation has to be told the length.
+func twinTemplate(a keyring.Algorithm, derived bool) []cryptoki.Attribute {
+	list := []cryptoki.Attribute{
+		cryptoki.Ulong(cryptoki.CKA_CLASS, cryptoki.CKO_SECRET_KEY),
+		cryptoki.Ulong(cryptoki.CKA_KEY_TYPE, shapes[a].keyType),
+		cryptoki.Bool(cryptoki.CKA_TOKEN, false),
+		cryptoki.Bool(cryptoki.CKA_PRIVATE, true),
+		cryptoki.Bool(cryptoki.CKA_SENSITIVE, true),
+		cryptoki.Bool(cryptoki.CKA_EXTRACTABLE, false),
+		cryptoki.Bool(cryptoki.CKA_ENCRYPT, a.Family() == keyring.AES),
+		cryptoki.Bool(cryptoki.CKA_SIGN, a.Family() == keyring.HMAC),
+	}
+	if derived {
+		list = append(list, cryptoki.Ulong(cryptoki.CKA_VALUE_LEN, shapes[a].length))
+	}
+	return list
+}
+
+// cargo is an extractable throw-away key to wrap. errUntested if the token can
+// make none whose copies could be compared.
+func (t *Token) cargo(ctx context.Context, known map[uint]cryptoki.MechanismInfo) (material, error) {
+	a, ok := twinAlgorithm(known)
+	if !ok {
+		return material{}, errUntested
+	}
+	op := keyring.Encrypt
+	if a.Family() == keyring.HMAC {
+		op = keyring.Sign
+	}
+	m, err := t.throwaway(ctx, a, op, true, nil)
+	if err != nil && definite(err) {
+		return material{}, errUntested // a token without session keys: nothing is learnt about the key to test
+	}
+	return m, err
+}
+
+// twins reports whether two keys compute the same.
+func (t *Token) twins(ctx context.Context, a keyring.Algorithm, known map[uint]cryptoki.MechanismInfo, one, other cryptoki.Handle) (bool, error) {
+	var out [2][]byte
+	for i, h := range []cryptoki.Handle{one, other} {
+		m := material{algorithm: a, secret: cryptoki.Object{Handle: h}}
+		var err error
+		if a.Family() == keyring.AES {
+			out[i], err = t.zeroBlock(ctx, m, known)
+		} else {
+			out[i], err = t.mac(ctx, m, known, testMessage)
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return bytes.Equal(out[0], out[1]), nil
+}
+
+// mac makes a MAC with the key's first mechanism: CMAC for AES, the HMAC of its own
+// hash for a generic secret. errUntested if the key may use none.
+func (t *Token) mac(ctx context.Context, m material, known map[uint]cryptoki.MechanismInfo, message []byte) ([]byte, error) {
+	usable := m.signatures(known, keyring.Sign)
+	if len(usable) == 0 {
+		return nil, errUntested
+	}
+	return t.device.Sign(ctx, usable[0].mechanism, m.secret.Handle, message)
+}
