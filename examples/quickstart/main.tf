@@ -56,6 +56,9 @@ resource "hsm_key" "archive" {
   algorithm = "AES_256"
 }
 
+# Of the rotated key, whatever depends on the current version asks the rotation:
+# in the apply that rotates, hsm_key still shows the version before.
+
 output "public_keys" {
   description = "The public key of each pair's current version, in PEM."
   value = {
@@ -68,7 +71,7 @@ output "public_keys" {
 output "pkcs11_uris" {
   description = "How PKCS#11 programs refer to the keys."
   value = {
-    invoices   = hsm_key.invoices.pkcs11_uri
+    invoices   = hsm_key_rotation.invoices.versions[hsm_key_rotation.invoices.version].pkcs11_uri
     settlement = hsm_key.settlement.pkcs11_uri
     releases   = hsm_key.releases.pkcs11_uri
     archive    = hsm_key.archive.pkcs11_uri
