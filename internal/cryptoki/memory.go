@@ -16,7 +16,7 @@ type memory struct {
 	theirs  map[Handle]uint
 	objects map[Handle]Object // token objects only
 	index   map[entry][]Handle
-	scanned bool              // objects holds everything, as of the last scan
+	scanned bool // objects holds everything, as of the last scan
 }
 
 // entry is what objects are looked up by: one attribute's value.
