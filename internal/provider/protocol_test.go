@@ -78,13 +78,15 @@ func terraform(t *testing.T, typ tftypes.Type, v any) tftypes.Value {
 	if v == unknown {
 		return tftypes.NewValue(typ, tftypes.UnknownValue)
 	}
+	given, _ := v.(values)
+	list, _ := v.([]any)
 	switch typ := typ.(type) {
 	case tftypes.Object:
 		elements := map[string]tftypes.Value{}
 		for name, attribute := range typ.AttributeTypes {
-			elements[name] = terraform(t, attribute, v.(values)[name])
+			elements[name] = terraform(t, attribute, given[name])
 		}
-		for name := range v.(values) {
+		for name := range given {
 			if _, ok := typ.AttributeTypes[name]; !ok {
 				t.Fatalf("there is no attribute %s", name)
 			}
@@ -92,14 +94,14 @@ func terraform(t *testing.T, typ tftypes.Type, v any) tftypes.Value {
 		return tftypes.NewValue(typ, elements)
 	case tftypes.Map:
 		elements := map[string]tftypes.Value{}
-		for name, element := range v.(values) {
+		for name, element := range given {
 			elements[name] = terraform(t, typ.ElementType, element)
 		}
 		return tftypes.NewValue(typ, elements)
 	case tftypes.List:
-		return tftypes.NewValue(typ, each(t, typ.ElementType, v.([]any)))
+		return tftypes.NewValue(typ, each(t, typ.ElementType, list))
 	case tftypes.Set:
-		return tftypes.NewValue(typ, each(t, typ.ElementType, v.([]any)))
+		return tftypes.NewValue(typ, each(t, typ.ElementType, list))
 	default:
 		return tftypes.NewValue(typ, v)
 	}

@@ -26,8 +26,7 @@ var versionFields = []struct {
 	{"process_until", types.StringType, "End of the overlap: until when it may still verify, decrypt and unwrap. Null while active, and when it is retired by hand."},
 	{"destroyed_at", types.StringType, "When its private or secret key was destroyed. Null before that."},
 	{"enforcement", types.StringType, "Who stops this version from what it may not do, as tried at the last refresh: `hsm` (the token refuses), `advisory` " +
-		"(the token cannot refuse; only the published keys and records say so) or `drifted` (somebody changed the object; the next apply puts it right). " +
-		"Null where there is nothing left to enforce."},
+		"(the token cannot refuse; only the published keys and records say so) or `drifted` (somebody changed the object; the next apply puts it right)."},
 	{"local", types.BoolType, "The token says that the key was generated on it (`CKA_LOCAL`)."},
 	{"never_extractable", types.BoolType, "The token says that the key could never leave it (`CKA_NEVER_EXTRACTABLE`)."},
 	{"always_sensitive", types.BoolType, "The token says that the key was never readable in plain (`CKA_ALWAYS_SENSITIVE`)."},
