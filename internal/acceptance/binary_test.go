@@ -28,26 +28,32 @@ func TestBinary(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			token := softhsm.New(t, "acceptance")
-			c := &cli{t: t, dir: t.TempDir(), path: findCLI(t)}
-			mirror := t.TempDir()
-			for _, host := range []string{"registry.terraform.io", "registry.opentofu.org"} {
-				dir := filepath.Join(mirror, host, "keystead", "hsm", "0.0.1", runtime.GOOS+"_"+runtime.GOARCH)
-				build := exec.Command("go", "build", "-o", filepath.Join(dir, "terraform-provider-hsm_v0.0.1"), "../..")
-				build.Env = append(os.Environ(), "CGO_ENABLED="+tc.cgo)
-				if out, err := build.CombinedOutput(); err != nil {
-					t.Fatalf("go build: %v\n%s", err, out)
-				}
-			}
-			settings := filepath.Join(t.TempDir(), "cli.tfrc")
-			text := fmt.Sprintf("provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", mirror)
-			if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			c.env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+settings, "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "HSM_PIN="+softhsm.PIN)
-			c.configure(orders(token, "", schedule))
-			c.mustRun("init")
-			tc.check(c)
+			tc.check(newBinaryCLI(t, tc.cgo, orders(softhsm.New(t, "acceptance"), "", schedule)))
 		})
 	}
+}
+
+// newBinaryCLI builds the provider into a filesystem mirror and initialises a
+// directory with the given configuration.
+func newBinaryCLI(t *testing.T, cgo, configuration string) *cli {
+	t.Helper()
+	c := &cli{t: t, dir: t.TempDir(), path: findCLI(t)}
+	mirror := t.TempDir()
+	for _, host := range []string{"registry.terraform.io", "registry.opentofu.org"} {
+		dir := filepath.Join(mirror, host, "keystead", "hsm", "0.0.1", runtime.GOOS+"_"+runtime.GOARCH)
+		build := exec.Command("go", "build", "-o", filepath.Join(dir, "terraform-provider-hsm_v0.0.1"), "../..")
+		build.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("go build: %v\n%s", err, out)
+		}
+	}
+	settings := filepath.Join(t.TempDir(), "cli.tfrc")
+	text := fmt.Sprintf("provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", mirror)
+	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+settings, "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "HSM_PIN="+softhsm.PIN)
+	c.configure(configuration)
+	c.mustRun("init")
+	return c
 }

@@ -47,8 +47,9 @@ var start = time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
 func newCLI(t *testing.T, configuration string) *cli {
 	t.Helper()
 	c := &cli{t: t, dir: t.TempDir(), time: start, path: findCLI(t)}
+	t.Setenv("HSM_PIN", softhsm.PIN) // for the provider, which runs in this process
 	c.env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+os.DevNull, "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1",
-		"TF_REATTACH_PROVIDERS="+c.serve(), "HSM_PIN="+softhsm.PIN)
+		"TF_REATTACH_PROVIDERS="+c.serve())
 	c.configure(configuration)
 	c.mustRun("init")
 	return c
@@ -83,7 +84,7 @@ func (c *cli) serve() string {
 	})
 	go func() {
 		_ = tf6server.Serve("registry.terraform.io/keystead/hsm", providerserver.NewProtocol6(newProvider()),
-			tf6server.WithDebug(ctx, attach, closed), tf6server.WithoutLogStderrOverride(),
+			tf6server.WithDebug(ctx, attach, closed), tf6server.WithoutLogStderrOverride(), tf6server.WithLoggingSink(c.t),
 			tf6server.WithGoPluginLogger(hclog.New(&hclog.LoggerOptions{Output: io.Discard})))
 	}()
 	c.t.Cleanup(func() { cancel(); <-closed; c.end() })
@@ -136,6 +137,11 @@ func (c *cli) configure(configuration string) {
 func (c *cli) run(args ...string) (string, int) {
 	c.t.Helper()
 	defer c.end()
+	switch args[0] {
+	case "state", "workspace": // take their subcommand first, and print no colours
+	default:
+		args = append([]string{args[0], "-no-color"}, args[1:]...)
+	}
 	cmd := exec.Command(c.path, args...)
 	var out bytes.Buffer
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = c.dir, c.env, &out, &out
@@ -149,7 +155,6 @@ func (c *cli) run(args ...string) (string, int) {
 
 func (c *cli) mustRun(args ...string) string {
 	c.t.Helper()
-	args = append([]string{args[0], "-no-color"}, args[1:]...)
 	out, code := c.run(args...)
 	if code != 0 {
 		c.t.Fatalf("%s: exit code %d\n%s", strings.Join(args, " "), code, out)
@@ -167,7 +172,6 @@ func (c *cli) apply(args ...string) string {
 // that the CLI makes to wrap its messages do not count.
 func (c *cli) failing(args []string, says ...string) {
 	c.t.Helper()
-	args = append([]string{args[0], "-no-color"}, args[1:]...)
 	out, code := c.run(args...)
 	if code == 0 {
 		c.t.Fatalf("%s succeeded\n%s", strings.Join(args, " "), out)
@@ -193,7 +197,7 @@ func unwrap(text string) string {
 // noChanges fails unless a plan says that there is nothing to do.
 func (c *cli) noChanges() {
 	c.t.Helper()
-	out, code := c.run("plan", "-no-color", "-detailed-exitcode")
+	out, code := c.run("plan", "-detailed-exitcode")
 	if code != 0 || !strings.Contains(out, "No changes.") {
 		c.t.Fatalf("the plan is not empty, exit code %d:\n%s", code, out)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -67,6 +68,19 @@ func refusesToSign(t *testing.T, token *softhsm.Token, id string) {
 	if _, refusal := sign(t, token, id, "ECDSA", digest); !strings.Contains(refusal, "CKR_KEY_FUNCTION_NOT_PERMITTED") {
 		t.Errorf("the HSM should refuse to sign with %s, pkcs11-tool says: %q", id, refusal)
 	}
+}
+
+// object returns what pkcs11-tool lists of the objects of a type ("privkey",
+// "pubkey", "secrkey") and CKA_ID; empty if there are none.
+func object(t *testing.T, token *softhsm.Token, class, id string) string {
+	t.Helper()
+	var found []string
+	for _, block := range regexp.MustCompile(`(?m)^\S`).Split(token.Tool(t, "--list-objects", "--type", class), -1) {
+		if strings.Contains(block, id) {
+			found = append(found, block)
+		}
+	}
+	return strings.Join(found, "")
 }
 
 // digest is what the tests sign: 32 bytes, as if they were a SHA-256.

@@ -263,7 +263,7 @@ func TestWorkspaces(t *testing.T) {
 
 func TestNoSecretIsWritten(t *testing.T) {
 	token := softhsm.New(t, "acceptance")
-	c := newCLI(t, strings.Replace(orders(token, "", schedule), "actor ", "pin = \""+softhsm.PIN+"\"\n  actor ", 1))
+	c := newBinaryCLI(t, "1", strings.Replace(orders(token, "", schedule), "actor ", "pin = \""+softhsm.PIN+"\"\n  actor ", 1))
 	c.setenv("TF_LOG", "TRACE")
 	c.setenv("TF_LOG_PATH", filepath.Join(c.dir, "trace.log"))
 	c.mustRun("plan", "-out=secret.tfplan")
