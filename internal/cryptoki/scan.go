@@ -122,54 +122,62 @@ func (t *Token) read(ctx context.Context, a *attachment, template []Attribute) (
 	if err != nil {
 		return nil, err
 	}
-	list := make([]Object, 0, len(handles))
-	gone := false
+	seen := sighting{list: make([]Object, 0, len(handles))}
 	for turn := range slices.Chunk(handles, readsPerTurn) {
-		err := a.run(ctx, func(d driver) error {
-			missing, err := a.readInto(d, turn, &list)
-			gone = gone || missing
-			return err
-		})
-		if err != nil {
+		if err := a.run(ctx, func(d driver) error { return seen.read(d, a, turn) }); err != nil {
 			return nil, err
 		}
-		p.report(ctx, a, len(list), len(handles))
+		p.report(ctx, a, len(seen.list), len(handles))
 	}
-	if doubles := lookAlike(list); gone || len(doubles) > 0 {
-		return t.readAgain(ctx, a, template, list, doubles)
+	if seen.remnants > 0 {
+		t.log(ctx, "Some objects on the token have no attributes; a process was killed while it made them", map[string]any{
+			"token": a.info.Label, "objects": seen.remnants,
+		})
 	}
-	return list, nil
+	if doubles := lookAlike(seen.list); seen.gone || len(doubles) > 0 {
+		return t.readAgain(ctx, a, template, seen.list, doubles)
+	}
+	return seen.list, nil
 }
 
-// readInto reads objects, and says whether some were gone.
-func (a *attachment) readInto(d driver, objects []uint, list *[]Object) (gone bool, err error) {
+// sighting is what came of reading the objects that a search found.
+type sighting struct {
+	list     []Object
+	gone     bool // some were destroyed, or hidden, meanwhile
+	remnants int  // some have no attributes, not even a class
+}
+
+func (s *sighting) read(d driver, a *attachment, objects []uint) error {
 	for _, object := range objects {
 		o, err := a.reader.read(d, a.held, object)
 		switch {
 		case err == nil:
 			o.Handle = a.objects.handle(object)
-			*list = append(*list, o)
+			s.list = append(s.list, o)
 		case isGone(err):
-			gone = true
-		case isRemnant(d, a.held, object, err):
+			s.gone = true
+		case len(o.Attrs) == 0 && isRemnant(d, a, err):
+			s.remnants++
 		default:
-			return gone, err
+			return err
 		}
 	}
-	return gone, nil
+	return nil
 }
 
 // isGone reports whether an object was destroyed since it was found.
 func isGone(err error) bool { return hasCode(err, CKR_OBJECT_HANDLE_INVALID, CKR_KEY_HANDLE_INVALID) }
 
-// isRemnant reports whether err, from reading an object, only means that the
-// object has no attributes: the session still answers.
-func isRemnant(d driver, session, object uint, err error) bool {
-	if !saysNothing(err) && !saysUnknown(err) {
+// isRemnant reports whether err, from reading an object's class, only means that
+// the object has none: token and session still answer. SoftHSM says
+// CKR_ATTRIBUTE_VALUE_INVALID then, others say other things.
+func isRemnant(d driver, a *attachment, err error) bool {
+	if breaksSession(err) && !hasCode(err, CKR_GENERAL_ERROR) {
 		return false
 	}
-	_, lost := d.SessionState(session)
-	return lost == nil
+	_, gone := d.TokenInfo(a.slot)
+	_, lost := d.SessionState(a.held)
+	return gone == nil && lost == nil
 }
 
 // readAgain searches a second time, keeps of the look-alikes those that are found
@@ -190,8 +198,9 @@ func (t *Token) readAgain(ctx context.Context, a *attachment, template []Attribu
 				fresh = append(fresh, object)
 			}
 		}
-		list = slices.DeleteFunc(list, func(o Object) bool { return doubles[o.Handle] && !found[o.Handle] })
-		_, err = a.readInto(d, fresh, &list)
+		again := sighting{list: slices.DeleteFunc(list, func(o Object) bool { return doubles[o.Handle] && !found[o.Handle] })}
+		err = again.read(d, a, fresh)
+		list = again.list
 		return err
 	})
 	return list, err
