@@ -82,7 +82,8 @@ type Token interface {
 	// kill then leaves two objects, and calling Permit again cleans up: it is the
 	// one call that accepts doubles. When it returns, the change is durable.
 	// EnforcedAdvisory says that the token did not refuse what was taken away.
-	// Idempotent.
+	// A private or secret key that is not there is fault.NotFound, by positive
+	// evidence. Idempotent.
 	Permit(ctx context.Context, ref keyring.Ref, allowed keyring.Operations) (keyring.Enforcement, error)
 	// Destroy destroys every object of the ref: the private or secret ones, and
 	// the public ones too if publicToo. Idempotent: nothing there is no error.

@@ -46,6 +46,9 @@ func (s *Service) Rotate(ctx context.Context, name string, schedule rotation.Sch
 		if err := s.Check(ctx, k.Spec); err != nil {
 			return nil, 0, err
 		}
+		if err := s.accountFor(ctx, k, schedule.Revoke); err != nil {
+			return nil, 0, err
+		}
 		v = s.intend(k, "rotate")
 		if rec, err = s.Catalog.Replace(ctx, rec, k); err != nil {
 			return nil, 0, err
@@ -72,6 +75,20 @@ func (s *Service) Rotate(ctx context.Context, name string, schedule rotation.Sch
 	k.Rotation = &keyring.Rotation{Instance: v.Number, Declared: schedule.Declared}
 	k, err = s.carryOut(ctx, rec, k, "rotate")
 	return k, v.Number, err
+}
+
+// accountFor refuses to make a new version of a key that has an object missing,
+// doubled or replaced, unless that version is being revoked.
+func (s *Service) accountFor(ctx context.Context, k *keyring.Key, revoked map[int]keyring.Reason) error {
+	for _, n := range k.Numbers() {
+		if _, ok := revoked[n]; ok {
+			continue
+		}
+		if _, err := s.observe(ctx, k, k.Versions[n]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // handingOver reports whether an earlier, killed Rotate had committed its new

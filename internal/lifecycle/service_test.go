@@ -399,6 +399,42 @@ func TestRevokingWritesOffALostObject(t *testing.T) {
 	}
 }
 
+// TestLostObjectIsNotTakenForARemovedKey: an object that is missing while work is
+// open must not make the key look gone, and must not stand in the way of revoking.
+func TestLostObjectIsNotTakenForARemovedKey(t *testing.T) {
+	ctx := context.Background()
+	w, k := withKey(t)
+	k.Work = &keyring.Work{What: "update", Versions: []int{1}, Run: "killed", Since: noon}
+	clear(w.objects)
+	s := w.run("next")
+	for name, verb := range map[string]func() error{
+		"read":   func() error { _, err := s.Read(ctx, "orders", lifecycle.Known{}); return err },
+		"update": func() error { _, err := s.Update(ctx, orders()); return err },
+		"rotate": func() error {
+			if _, _, err := s.Claim(ctx, "orders"); !fault.Is(err, fault.Inconsistent) {
+				return err
+			}
+			_, _, err := s.Rotate(ctx, "orders", weekly)
+			return err
+		},
+	} {
+		if err := verb(); !fault.Is(err, fault.Inconsistent) {
+			t.Errorf("%s: %v, want the inconsistency", name, err)
+		}
+	}
+	if len(w.objects) != 0 || w.records["orders"].Key.Counter != 1 {
+		t.Error("a key was made in place of the lost one")
+	}
+	schedule := weekly
+	schedule.Revoke = map[int]keyring.Reason{1: keyring.Unspecified}
+	if _, instance, err := s.Rotate(ctx, "orders", schedule); err != nil || instance != 2 {
+		t.Errorf("revoking the lost version: instance %d, %v", instance, err)
+	}
+	if bad := w.violations("orders"); bad != nil {
+		t.Error(bad)
+	}
+}
+
 func TestPinRollsBackAndLetsGo(t *testing.T) {
 	ctx := context.Background()
 	w, _ := withKey(t)

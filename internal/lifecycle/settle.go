@@ -93,6 +93,9 @@ func (s *Service) conform(ctx context.Context, k *keyring.Key, v *keyring.Versio
 		return s.Token.Destroy(ctx, v.Ref, keyGoes || v.RetiredBy != keyring.RetireDestroys)
 	default:
 		enforcement, err := s.Token.Permit(ctx, v.Ref, k.Permitted(v))
+		if fault.Is(err, fault.NotFound) {
+			return nil // lost: nothing is left to be put right; observe reports it, revoking writes it off
+		}
 		if err != nil {
 			return err
 		}

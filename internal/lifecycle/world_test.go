@@ -120,8 +120,8 @@ func (t fakeToken) Inspect(_ context.Context, ref keyring.Ref, try keyring.Opera
 
 func (t fakeToken) Permit(_ context.Context, ref keyring.Ref, allowed keyring.Operations) (keyring.Enforcement, error) {
 	o := t.objects[ref.ID]
-	if o == nil {
-		return "", &fault.Error{Kind: fault.Inconsistent, Op: "permit", Subject: ref.Label, Problem: "no such object"}
+	if o == nil || o.secrets == 0 {
+		return "", &fault.Error{Kind: fault.NotFound, Op: "permit", Subject: ref.Label, Problem: "no such object"}
 	}
 	if o.allowed == allowed && o.secrets == 1 {
 		return keyring.EnforcedByHSM, t.read()
