@@ -132,8 +132,8 @@ func (t *Token) testCipher(ctx context.Context, m material, ops keyring.Operatio
 	})
 }
 
-// bare lists the ciphers that are nothing but the block cipher for one block.
-func (m material) bare(known map[uint]cryptoki.MechanismInfo) []cipher {
+// bareCiphers lists the ciphers that are nothing but the block cipher for one block.
+func (m material) bareCiphers(known map[uint]cryptoki.MechanismInfo) []cipher {
 	return slices.DeleteFunc(m.ciphers(known, keyring.Encrypt), func(c cipher) bool {
 		return !slices.Contains([]uint{cryptoki.CKM_AES_ECB, cryptoki.CKM_AES_CBC, cryptoki.CKM_AES_CTR}, c.code)
 	})
@@ -143,7 +143,7 @@ func (m material) bare(known map[uint]cryptoki.MechanismInfo) []cipher {
 // errUntested if the key may use none.
 func (t *Token) zeroBlock(ctx context.Context, m material, known map[uint]cryptoki.MechanismInfo) ([]byte, error) {
 	var out []byte
-	err := first(m.bare(known), keyring.Encrypt, func(c cipher) (err error) {
+	err := first(m.bareCiphers(known), keyring.Encrypt, func(c cipher) (err error) {
 		out, err = t.device.Encrypt(ctx, c.with(make([]byte, c.iv)), m.secret.Handle, make([]byte, 16))
 		if err == nil && len(out) != 16 {
 			return wrong(m, "The token encrypts one block to something that is not a block.", nil)

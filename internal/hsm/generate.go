@@ -64,19 +64,27 @@ func (t *Token) checkVacant(ctx context.Context, p plan) error {
 }
 
 // make has the token generate. A token that does not take the full template is
-// asked once more with the lean one, and from then on with that at once: a
-// refused template has made nothing.
+// asked again with leaner ones, and from then on with the one that it took at
+// once: a refused template has made nothing.
 func (t *Token) make(ctx context.Context, p plan) (material, error) {
-	_, p.lean = t.lean.Load(p.Algorithm)
-	m, err := t.generate(ctx, p)
-	if code, ok := cryptoki.Code(err); ok && !p.lean && (code == cryptoki.CKR_ATTRIBUTE_TYPE_INVALID ||
-		code == cryptoki.CKR_TEMPLATE_INCONSISTENT || code == cryptoki.CKR_ATTRIBUTE_VALUE_INVALID) {
-		p.lean = true
-		if m, err = t.generate(ctx, p); err == nil {
-			t.lean.Store(p.Algorithm, true)
-		}
+	if known, ok := t.lean.Load(p.Algorithm); ok {
+		p.lean, _ = known.(int)
 	}
-	return m, err
+	for learnt := false; ; learnt = true {
+		m, err := t.generate(ctx, p)
+		if err == nil && learnt {
+			t.lean.Store(p.Algorithm, p.lean)
+		}
+		if err == nil || !templateRefused(err) || p.lean == bare {
+			return m, err
+		}
+		p.lean++
+	}
+}
+
+func templateRefused(err error) bool {
+	code, ok := cryptoki.Code(err)
+	return ok && (code == cryptoki.CKR_ATTRIBUTE_TYPE_INVALID || code == cryptoki.CKR_TEMPLATE_INCONSISTENT || code == cryptoki.CKR_ATTRIBUTE_VALUE_INVALID)
 }
 
 func (t *Token) generate(ctx context.Context, p plan) (material, error) {

@@ -16,12 +16,20 @@ type plan struct {
 	allowed []uint
 	// session makes a key that vanishes with the session, for trying things out.
 	session bool
-	// lean leaves unsaid what is false and means nothing for the algorithm. Every
-	// other token takes a template that says everything, and says it, because
-	// defaults differ wildly (openCryptoki: CKA_EXTRACTABLE true); but some answer
-	// CKR_ATTRIBUTE_TYPE_INVALID to CKA_DECRYPT on an EC key, even if it is false.
-	lean bool
+	// lean is how much of what is false is left unsaid. A template says everything
+	// (0) as long as the token takes it, because defaults differ wildly
+	// (openCryptoki: CKA_EXTRACTABLE true). Some tokens answer
+	// CKR_ATTRIBUTE_TYPE_INVALID to attributes that are in the standard and that
+	// hardly anybody sets (left out from sparse on), and some to CKA_DECRYPT on an EC
+	// key, even if it is false (left out at bare). Whether the defaults were the
+	// right ones shows when the key is read back.
+	lean int
 }
+
+const (
+	sparse = 1
+	bare   = 2
+)
 
 // newPlan refuses (fault.Invalid) an order that cannot be written down.
 func newPlan(order lifecycle.Generation) (plan, error) {
@@ -71,7 +79,7 @@ func (p plan) privateTemplate() []cryptoki.Attribute {
 		cryptoki.Bool(cryptoki.CKA_SENSITIVE, true),
 		cryptoki.Bool(cryptoki.CKA_EXTRACTABLE, p.Extractable),
 	)
-	if !p.lean {
+	if p.lean < sparse {
 		list = append(list, cryptoki.Bool(cryptoki.CKA_SIGN_RECOVER, false))
 	}
 	return list
@@ -89,7 +97,7 @@ func (p plan) publicTemplate() []cryptoki.Attribute {
 			cryptoki.Ulong(cryptoki.CKA_MODULUS_BITS, p.shape.modulus),
 			cryptoki.Bytes(cryptoki.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1})) // 65537, FIPS 186-5 section 5.4
 	}
-	if !p.lean {
+	if p.lean < sparse {
 		list = append(list, cryptoki.Bool(cryptoki.CKA_VERIFY_RECOVER, false), cryptoki.Bool(cryptoki.CKA_DERIVE, false))
 	}
 	return list
@@ -107,7 +115,7 @@ func (p plan) common(class uint) []cryptoki.Attribute {
 		cryptoki.Bool(cryptoki.CKA_MODIFIABLE, true),
 	}
 	for _, u := range usages {
-		if covers(class).Has(u.operation) && (!p.lean || p.Algorithm.Operations().Has(u.operation)) {
+		if covers(class).Has(u.operation) && (p.lean < bare || p.Algorithm.Operations().Has(u.operation)) {
 			list = append(list, cryptoki.Bool(u.attribute, p.Operations.Has(u.operation)))
 		}
 	}

@@ -44,7 +44,7 @@ func (t *Token) discard(ctx context.Context, handles ...cryptoki.Handle) {
 // twinAlgorithm is the algorithm of keys whose equality can be seen from outside,
 // by what they compute: AES, or HMAC where the token has no AES.
 func twinAlgorithm(known map[uint]cryptoki.MechanismInfo) (keyring.Algorithm, bool) {
-	if len(material{algorithm: keyring.AES256}.bare(known)) > 0 {
+	if len(material{algorithm: keyring.AES256}.bareCiphers(known)) > 0 {
 		return keyring.AES256, true
 	}
 	if len(material{algorithm: keyring.HMACSHA256}.signatures(known, keyring.Sign)) > 0 {

@@ -26,8 +26,8 @@ type Token struct {
 	attests      *bool
 	capabilities *keyring.Capabilities
 
-	// lean holds the algorithms (keyring.Algorithm) for which this token refused
-	// a template that says everything, see templates.go.
+	// lean holds, by keyring.Algorithm, how much this token does not want to be told
+	// in a template, see plan.
 	lean sync.Map
 }
 
@@ -44,7 +44,6 @@ type device interface {
 	Mechanisms(ctx context.Context) (map[uint]cryptoki.MechanismInfo, error)
 	Profile(ctx context.Context) (cryptoki.Profile, error)
 
-	Objects(ctx context.Context) ([]cryptoki.Object, error)
 	Lookup(ctx context.Context, typ uint, value []byte) ([]cryptoki.Object, error)
 	Search(ctx context.Context, template []cryptoki.Attribute) ([]cryptoki.Object, error)
 	ConfirmAbsent(ctx context.Context, template []cryptoki.Attribute) error
