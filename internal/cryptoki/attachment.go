@@ -91,6 +91,11 @@ func (t *Token) open(ctx context.Context, session bool) (a *attachment, again bo
 	}
 	if session {
 		again, err = t.login(ctx, a)
+		if breaksSession(err) && !lost { // C_Login is not repeated at once, but the next call may start the module again
+			t.mu.Lock()
+			t.lost = true
+			t.mu.Unlock()
+		}
 	}
 	return a, again || lost && breaksSession(err), failure("log in", t.subject(a), err)
 }

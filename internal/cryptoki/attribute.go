@@ -58,7 +58,7 @@ func ulongSize() int {
 
 func appendUlong(to []byte, v uint) []byte {
 	if ulongSize() == 4 {
-		return binary.NativeEndian.AppendUint32(to, uint32(v))
+		return binary.NativeEndian.AppendUint32(to, uint32(v)) //nolint:gosec // a CK_ULONG has no more bits here
 	}
 	return binary.NativeEndian.AppendUint64(to, uint64(v))
 }
@@ -76,7 +76,7 @@ func readUlong(b []byte) (uint, bool) {
 // unavailable reports whether v is CK_UNAVAILABLE_INFORMATION, all ones.
 func unavailable(v uint) bool {
 	if ulongSize() == 4 {
-		return uint32(v) == ^uint32(0)
+		return v == 1<<32-1
 	}
 	return v == ^uint(0)
 }

@@ -74,8 +74,8 @@ func failure(op, subject string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var call *callError
-	if !errors.As(err, &call) {
+	call, ok := errors.AsType[*callError](err)
+	if !ok {
 		if _, ok := errors.AsType[*fault.Error](err); ok {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 )
 
@@ -40,7 +41,7 @@ func version(v [2]byte) string { return fmt.Sprintf("%d.%d", v[0], v[1]) }
 
 // told is -1 for CK_UNAVAILABLE_INFORMATION.
 func told(v uint) int64 {
-	if unavailable(v) {
+	if unavailable(v) || v > math.MaxInt64 {
 		return -1
 	}
 	return int64(v)

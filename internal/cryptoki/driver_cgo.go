@@ -172,8 +172,7 @@ func translate(function string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var code pkcs11.Error
-	if errors.As(err, &code) {
+	if code, ok := errors.AsType[pkcs11.Error](err); ok {
 		return &callError{function, uint(code)}
 	}
 	return err

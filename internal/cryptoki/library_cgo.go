@@ -11,14 +11,14 @@ package cryptoki
 // The few types of pkcs11t.h that are needed here. Windows modules are compiled
 // with structures packed to one byte (section 2.1 of the specification).
 #ifdef _WIN32
-#pragma pack(push, ck, 1)
+#pragma pack(push, 1)
 #endif
 typedef struct { unsigned long type; void *value; unsigned long length; } ck_attribute;
 typedef struct { unsigned long mechanism; void *parameter; unsigned long length; } ck_mechanism;
 typedef struct { unsigned long hash, mgf, source; void *data; unsigned long length; } ck_oaep;
 typedef struct { unsigned char major, minor; void *function[68]; } ck_function_list;
 #ifdef _WIN32
-#pragma pack(pop, ck)
+#pragma pack(pop)
 #endif
 
 // Positions in CK_FUNCTION_LIST of version 2.x, which version 3 keeps.

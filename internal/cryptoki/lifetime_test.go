@@ -3,6 +3,7 @@ package cryptoki_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -186,7 +187,7 @@ func TestConcurrency(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range 32 {
 		group.Go(func() {
-			label := string(rune('A' + i))
+			label := fmt.Sprint("key ", i)
 			o, err := token.GenerateKey(t.Context(), mechanism(cryptoki.CKM_AES_KEY_GEN), secret(cryptoki.CKK_AES, 32, true, label))
 			if err != nil {
 				t.Error(err)
