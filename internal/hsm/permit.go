@@ -40,6 +40,9 @@ func (t *Token) Permit(ctx context.Context, ref keyring.Ref, allowed keyring.Ope
 		return "", err
 	}
 	wanted := allowed & m.algorithm.Operations()
+	if err := t.checkDoubles(ctx, h); err != nil {
+		return "", err
+	}
 
 	// 2. The private half first: it holds what must not be done any longer.
 	wrote := false

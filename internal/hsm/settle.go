@@ -29,14 +29,6 @@ type settlement struct {
 func (s *settlement) settle(ctx context.Context) (cryptoki.Object, error) {
 	keep := s.objects[0]
 	for _, o := range s.objects {
-		if !same(s.objects[0], o) {
-			return keep, &fault.Error{
-				Kind: fault.Inconsistent, Op: "change key", Subject: describe(o), Problem: "There are two different keys with this id.",
-				Hint: "One of them was made outside Terraform. Find out which with `pkcs11-tool --list-objects`, and give it another id.",
-			}
-		}
-	}
-	for _, o := range s.objects {
 		if len(changes(o, s.wanted)) == 0 {
 			keep = o
 			break
@@ -64,6 +56,44 @@ func (s *settlement) settle(ctx context.Context) (cryptoki.Object, error) {
 		s.wrote = true
 	}
 	return keep, nil
+}
+
+// checkDoubles refuses (fault.Inconsistent) objects that share an id and are not
+// one key; it comes before anything is destroyed. Doubles must be alike in all but
+// the flags. Private halves that still may sign or agree are also held against the
+// public half, because nothing that can be read of them tells two on one curve
+// apart. What is left is somebody who gives a second private key the same id and
+// label, and switches it off.
+func (t *Token) checkDoubles(ctx context.Context, h halves) error {
+	for _, objects := range [][]cryptoki.Object{h.secrets, h.publics} {
+		for _, o := range objects {
+			if !same(objects[0], o) {
+				return strangers(o, nil)
+			}
+		}
+	}
+	if len(h.secrets) < 2 || len(h.publics) == 0 {
+		return nil
+	}
+	for _, o := range h.secrets {
+		m, err := newMaterial(h.pairUp(o))
+		if err != nil {
+			return err
+		}
+		if err := t.belong(ctx, m); err != nil && definite(err) {
+			return strangers(o, err)
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func strangers(o cryptoki.Object, cause error) error {
+	return &fault.Error{
+		Kind: fault.Inconsistent, Op: "change key", Subject: describe(o), Problem: "There are two different keys with this id.", Cause: cause,
+		Hint: "One of them was made outside Terraform. Find out which with `pkcs11-tool --list-objects`, and give it another id.",
+	}
 }
 
 // change returns an object with the wanted flags, or the same one unchanged if the
