@@ -20,14 +20,17 @@ type miekgDriver struct {
 
 // openModule loads a module without initialising it.
 func openModule(path string) (driver, error) {
-	lib, err := openLibrary(path)
-	if err != nil {
+	if err := checkModule(path); err != nil {
 		return nil, err
 	}
-	ctx := pkcs11.New(path) // the same library once more: the loader counts
+	ctx := pkcs11.New(path)
 	if ctx == nil {
-		lib.close()
 		return nil, &fault.Error{Kind: fault.Invalid, Op: "load PKCS#11 module", Subject: "module " + path, Problem: "The file is no PKCS#11 module.", Hint: hintModule}
+	}
+	lib, ok := newLibrary(ctx)
+	if !ok {
+		ctx.Destroy()
+		return nil, &fault.Error{Kind: fault.Invalid, Op: "load PKCS#11 module", Subject: "module " + path, Problem: "The module gives out no functions of a version that is known here.", Hint: hintVendor}
 	}
 	return &miekgDriver{ctx: ctx, lib: lib}, nil
 }
@@ -35,10 +38,7 @@ func openModule(path string) (driver, error) {
 func (d *miekgDriver) Initialize() error { return translate("C_Initialize", d.ctx.Initialize()) }
 func (d *miekgDriver) Finalize() error   { return translate("C_Finalize", d.ctx.Finalize()) }
 
-func (d *miekgDriver) Unload() {
-	d.ctx.Destroy()
-	d.lib.close()
-}
+func (d *miekgDriver) Unload() { d.ctx.Destroy() }
 
 func (d *miekgDriver) LibraryInfo() (libraryInfo, error) {
 	i, err := d.ctx.GetInfo()

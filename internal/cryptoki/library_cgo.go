@@ -24,8 +24,6 @@ typedef struct { unsigned char major, minor; void *function[68]; } ck_function_l
 // Positions in CK_FUNCTION_LIST of version 2.x, which version 3 keeps.
 enum { ck_login = 18, ck_get_attribute_value = 24, ck_encrypt = 30, ck_decrypt = 34, ck_sign = 43, ck_wrap_key = 60 };
 
-typedef unsigned long (*ck_get_function_list)(ck_function_list **);
-
 #ifdef _WIN32
 #include <windows.h>
 #include <stdio.h>
@@ -52,12 +50,11 @@ static void *library_symbol(void *handle, const char *name) { return dlsym(handl
 static void library_close(void *handle) { dlclose(handle); }
 #endif
 
-// library_functions returns NULL and sets rv if the module has no function list.
-static ck_function_list *library_functions(void *get, unsigned long *rv) {
-	ck_function_list *list = NULL;
-	*rv = ((ck_get_function_list)get)(&list);
-	return *rv == 0 ? list : NULL;
-}
+// struct ctx of miekg/pkcs11 v1.1.2 on all platforms.
+typedef struct { void *handle; ck_function_list *list; } miekg_ctx;
+
+static ck_function_list *library_list(void *ctx) { return ((miekg_ctx *)ctx)->list; }
+static int library_major(ck_function_list *list) { return list ? list->major : 0; }
 
 static unsigned long library_login(ck_function_list *list, unsigned long session, unsigned long user, unsigned char *pin, unsigned long length) {
 	unsigned long (*f)(unsigned long, unsigned long, unsigned char *, unsigned long);
@@ -111,49 +108,49 @@ import (
 	"strings"
 	"unsafe"
 
+	"github.com/miekg/pkcs11"
+
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 )
 
 // library is a loaded module, called without miekg/pkcs11 where that library
 // copies the PIN into memory it does not clear, or asks for a size first (twice
 // the calls, and wrong answers on NSS for GCM and key wrapping).
-type library struct {
-	handle unsafe.Pointer
-	list   *C.ck_function_list
+type library struct{ list *C.ck_function_list }
+
+// newLibrary takes the function list out of miekg's context. Asking the module for
+// one of our own will not do: p11-kit makes a new instance, uninitialised and with
+// sessions of its own, each time. So this depends on the layout of a private
+// struct, of a version that go.mod pins; ok is false if it does not fit.
+func newLibrary(ctx *pkcs11.Ctx) (l *library, ok bool) {
+	l = &library{list: C.library_list(*(*unsafe.Pointer)(unsafe.Pointer(ctx)))}
+	major := C.library_major(l.list)
+	return l, major == 2 || major == 3
 }
 
-// openLibrary loads the module. What is wrong with the file is fault.Invalid.
-func openLibrary(path string) (*library, error) {
+// checkModule finds out what is wrong with a file that should be a module, which
+// is fault.Invalid: miekg says only that something is, and crashes on some of it.
+func checkModule(path string) error {
 	invalid := func(problem, hint string) error {
 		return &fault.Error{Kind: fault.Invalid, Op: "load PKCS#11 module", Subject: "module " + path, Problem: problem, Hint: hint}
 	}
 	if err := readable(path, invalid); err != nil {
-		return nil, err
+		return err
 	}
 	name := C.CString(path)
 	defer C.free(unsafe.Pointer(name))
 	var why [512]C.char
 	handle := C.library_open(name, &why[0], C.size_t(len(why)))
 	if handle == nil {
-		return nil, invalid("The file cannot be loaded as a library: "+C.GoString(&why[0])+".", loadHint(C.GoString(&why[0])))
+		return invalid("The file cannot be loaded as a library: "+C.GoString(&why[0])+".", loadHint(C.GoString(&why[0])))
 	}
 	symbol := C.CString("C_GetFunctionList")
 	defer C.free(unsafe.Pointer(symbol))
-	get := C.library_symbol(handle, symbol)
-	if get == nil {
-		C.library_close(handle)
-		return nil, invalid("The file is a library but no PKCS#11 module: it has no C_GetFunctionList.", hintModule)
+	defer C.library_close(handle)
+	if C.library_symbol(handle, symbol) == nil {
+		return invalid("The file is a library but no PKCS#11 module: it has no C_GetFunctionList.", hintModule)
 	}
-	var rv C.ulong
-	list := C.library_functions(get, &rv)
-	if list == nil {
-		C.library_close(handle)
-		return nil, &fault.Error{
-			Kind: fault.Invalid, Op: "load PKCS#11 module", Subject: "module " + path, Problem: "The module gives out no functions.",
-			Hint: hintModule, Code: (&callError{"C_GetFunctionList", uint(rv)}).Error(),
-		}
-	}
-	return &library{handle: handle, list: list}, nil
+	return nil
 }
 
 const hintModule = "Give the path of the PKCS#11 library of the HSM, such as /usr/lib/softhsm/libsofthsm2.so."
@@ -188,9 +185,6 @@ func loadHint(why string) string {
 		return hintModule
 	}
 }
-
-// close unloads the module; the library is not used again.
-func (l *library) close() { C.library_close(l.handle) }
 
 // login is C_Login with the bytes as they are, without a copy.
 func (l *library) login(session uint, pin []byte) error {
