@@ -79,6 +79,19 @@ func (t *Token) enter(op string) error {
 
 func (t *Token) leave() { t.life.RUnlock() }
 
+// manage begins an operation on objects: logged in, and the only one of this Token.
+func (t *Token) manage(ctx context.Context) (a *attachment, done func(), err error) {
+	if err := t.objects.enter(ctx); err != nil {
+		return nil, nil, err
+	}
+	a, err = t.attach(ctx, true)
+	if err != nil {
+		t.objects.leave()
+		return nil, nil, err
+	}
+	return a, t.objects.leave, nil
+}
+
 // subject names the token in errors.
 func (t *Token) subject(a *attachment) string {
 	if a != nil {
