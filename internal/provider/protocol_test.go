@@ -61,7 +61,7 @@ func encode(t *testing.T, typ tftypes.Type, v values) *tfprotov6.DynamicValue {
 	t.Helper()
 	value := tftypes.NewValue(typ, nil)
 	if v != nil {
-		value = terraform(t, typ, v)
+		value = tftype(t, typ, v)
 	}
 	encoded, err := tfprotov6.NewDynamicValue(typ, value)
 	if err != nil {
@@ -70,7 +70,7 @@ func encode(t *testing.T, typ tftypes.Type, v values) *tfprotov6.DynamicValue {
 	return &encoded
 }
 
-func terraform(t *testing.T, typ tftypes.Type, v any) tftypes.Value {
+func tftype(t *testing.T, typ tftypes.Type, v any) tftypes.Value {
 	t.Helper()
 	if v == nil {
 		return tftypes.NewValue(typ, nil)
@@ -84,7 +84,7 @@ func terraform(t *testing.T, typ tftypes.Type, v any) tftypes.Value {
 	case tftypes.Object:
 		elements := map[string]tftypes.Value{}
 		for name, attribute := range typ.AttributeTypes {
-			elements[name] = terraform(t, attribute, given[name])
+			elements[name] = tftype(t, attribute, given[name])
 		}
 		for name := range given {
 			if _, ok := typ.AttributeTypes[name]; !ok {
@@ -95,7 +95,7 @@ func terraform(t *testing.T, typ tftypes.Type, v any) tftypes.Value {
 	case tftypes.Map:
 		elements := map[string]tftypes.Value{}
 		for name, element := range given {
-			elements[name] = terraform(t, typ.ElementType, element)
+			elements[name] = tftype(t, typ.ElementType, element)
 		}
 		return tftypes.NewValue(typ, elements)
 	case tftypes.List:
@@ -111,7 +111,7 @@ func each(t *testing.T, typ tftypes.Type, list []any) []tftypes.Value {
 	t.Helper()
 	result := []tftypes.Value{}
 	for _, v := range list {
-		result = append(result, terraform(t, typ, v))
+		result = append(result, tftype(t, typ, v))
 	}
 	return result
 }
