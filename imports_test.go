@@ -65,7 +65,7 @@ var rules = map[string]rule{
 	"internal/acceptance": {},
 	"internal/softhsm":    {},
 
-	"tools/schema":     {internal: []string{"assembly", "provider"}, foreign: append([]string{"github.com/hashicorp/terraform-plugin-go/tftypes"}, serving...)},
+	"tools/schema":     {internal: []string{"assembly"}, foreign: append([]string{"github.com/hashicorp/terraform-plugin-go/tftypes"}, serving...)},
 	"tools/testreport": {},
 }
 
