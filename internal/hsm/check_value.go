@@ -37,8 +37,9 @@ const checkLabel = "hsm-kcv-v1"
 //
 // A key that may do none of this (an AES key that only wraps, a key restricted to
 // GCM) has what the token itself shows as CKA_CHECK_VALUE (section 4.10.2: the
-// first three bytes of the encrypted zero block), written "kcv:" and hexadecimal
-// and good for a comparison only; or nothing, if the token shows nothing.
+// first three bytes of the encrypted zero block), written "kcv:" and hexadecimal:
+// 24 of the 128 bits, which whoever can log in may read anyway, and good for a
+// comparison only; or nothing, if the token shows nothing.
 func CheckValue(a keyring.Algorithm, output []byte) string {
 	sum := sha256.Sum256(slices.Concat([]byte(checkLabel), []byte(a), output))
 	return hex.EncodeToString(sum[:])
