@@ -85,7 +85,7 @@ func warnNextVersion(prior, plan keyModel, diags *diag.Diagnostics) {
 		{"allowed_mechanisms", prior.AllowedMechanisms, plan.AllowedMechanisms},
 		{"extractable", prior.Extractable, plan.Extractable},
 	} {
-		if !each.was.Equal(each.is) {
+		if !each.is.IsUnknown() && !each.was.Equal(each.is) {
 			changed = append(changed, each.name)
 		}
 	}

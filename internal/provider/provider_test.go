@@ -1,10 +1,13 @@
 package provider_test
 
 import (
+	"bytes"
 	"path"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-log/tflogtest"
 
 	"github.com/keystead/terraform-provider-hsm/internal/config"
 	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
@@ -158,6 +161,33 @@ func TestUnknownConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantDiagnostic(t, token.Diagnostics, "", "not known yet")
+}
+
+// The PIN is masked before the first log line, wherever it turns up.
+func TestPINIsMaskedInLogs(t *testing.T) {
+	clearEnvironment(t)
+	const pin = "1234-secret"
+	for name, given := range map[string]values{
+		"argument":    {"module_path": "/m", "token_label": "a " + pin, "environment": "test", "pin": pin, "actor": pin},
+		"URI":         {"uri": "pkcs11:token=" + pin + "?module-path=/m&pin-value=" + pin, "environment": "test", "actor": pin},
+		"environment": {"module_path": "/m", "token_label": pin, "environment": "test", "actor": pin},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if name == "environment" {
+				t.Setenv("HSM_PIN", pin)
+			}
+			s := newServer(t)
+			var log bytes.Buffer
+			resp, err := s.ConfigureProvider(tflogtest.RootLogger(t.Context(), &log), &tfprotov6.ConfigureProviderRequest{Config: s.providerConfig(t, given)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			noErrors(t, resp.Diagnostics)
+			if !strings.Contains(log.String(), "configured") || !strings.Contains(log.String(), "***") || strings.Contains(log.String(), pin) {
+				t.Errorf("the log says %s", &log)
+			}
+		})
+	}
 }
 
 func (s *server) providerConfig(t *testing.T, v values) *tfprotov6.DynamicValue {
