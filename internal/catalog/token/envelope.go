@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
@@ -39,10 +40,11 @@ const (
 	kindEnvironment = "environment"
 )
 
-// entry is a whole record and the object that it is in.
+// entry is a whole record and where it is: in one object, unless somebody copied
+// it, or the token shows one object under two handles.
 type entry struct {
 	envelope
-	handle cryptoki.Handle
+	handles []cryptoki.Handle
 }
 
 func (e envelope) label() string {
@@ -109,7 +111,7 @@ func open(label string, o cryptoki.Object) (*entry, error) {
 			Hint:    "Use the newest version that was used with this token, or a later one.",
 		}
 	}
-	e := entry{handle: o.Handle}
+	e := entry{handles: []cryptoki.Handle{o.Handle}}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields() // what is not known is not summed, so it must not be there
 	if err := d.Decode(&e.envelope); err != nil {
@@ -161,7 +163,6 @@ func newest(label string, objects []cryptoki.Object) (*entry, error) {
 // openAll sorts the objects of one record into whole ones and the rest. A record
 // that shows twice with the same write is one.
 func openAll(label string, objects []cryptoki.Object) (entries []entry, remains []cryptoki.Handle, err error) {
-	seen := map[string]bool{}
 	for _, o := range objects {
 		if !ours(o) {
 			continue
@@ -172,9 +173,13 @@ func openAll(label string, objects []cryptoki.Object) (entries []entry, remains 
 		}
 		if e == nil {
 			remains = append(remains, o.Handle)
-		} else if !seen[e.Write] {
-			seen[e.Write] = true
+			continue
+		}
+		known := slices.IndexFunc(entries, func(other entry) bool { return other.Write == e.Write })
+		if known < 0 {
 			entries = append(entries, *e)
+		} else {
+			entries[known].handles = append(entries[known].handles, o.Handle)
 		}
 	}
 	return entries, remains, nil

@@ -185,7 +185,7 @@ func standing(mine *entry, top []entry) position {
 func (c *Catalog) sweep(ctx context.Context, mine *entry, entries []entry, remains []cryptoki.Handle) {
 	for _, e := range entries {
 		if e.Generation < mine.Generation {
-			remains = append(remains, e.handle)
+			remains = append(remains, e.handles...)
 		}
 	}
 	for _, h := range remains {
@@ -195,8 +195,10 @@ func (c *Catalog) sweep(ctx context.Context, mine *entry, entries []entry, remai
 
 // withdraw takes a record back and returns why; fault.Unavailable if it can't.
 func (c *Catalog) withdraw(ctx context.Context, mine *entry, why error) error {
-	if err := c.store.DestroyObject(ctx, mine.handle); err != nil && !gone(err) {
-		return c.undecided(mine, err)
+	for _, h := range mine.handles {
+		if err := c.store.DestroyObject(ctx, h); err != nil && !gone(err) {
+			return c.undecided(mine, err)
+		}
 	}
 	return why
 }
