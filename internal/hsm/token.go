@@ -43,6 +43,7 @@ type device interface {
 	Info(ctx context.Context) (cryptoki.Info, error)
 	Mechanisms(ctx context.Context) (map[uint]cryptoki.MechanismInfo, error)
 	Profile(ctx context.Context) (cryptoki.Profile, error)
+	Warnings() []string
 
 	Lookup(ctx context.Context, typ uint, value []byte) ([]cryptoki.Object, error)
 	Search(ctx context.Context, template []cryptoki.Attribute) ([]cryptoki.Object, error)
@@ -72,3 +73,7 @@ func (t *Token) Info(ctx context.Context) (keyring.TokenInfo, error) {
 	}
 	return keyring.TokenInfo(info), nil
 }
+
+// Warnings lists what was noticed about the token, for example that its PIN
+// counter is low, in whole sentences.
+func (t *Token) Warnings() []string { return t.device.Warnings() }

@@ -61,6 +61,9 @@ type Found struct {
 type Token interface {
 	// Info describes the token. Needs no login. May be retried.
 	Info(ctx context.Context) (keyring.TokenInfo, error)
+	// Warnings lists what an operator should know of the token although nothing
+	// failed, as noticed by now, in whole sentences. No I/O.
+	Warnings() []string
 	// Capabilities tells what the token can do; logs in and may make and drop
 	// session objects. The answer is kept for the life of the Token.
 	Capabilities(ctx context.Context) (keyring.Capabilities, error)

@@ -68,9 +68,4 @@ func (s *Service) Capabilities(ctx context.Context) (keyring.Capabilities, error
 
 // Warnings lists, in whole sentences, what an operator should know of the token
 // although nothing has failed, as far as has been noticed by now.
-func (s *Service) Warnings() []string {
-	if w, ok := s.Token.(interface{ Warnings() []string }); ok {
-		return w.Warnings()
-	}
-	return nil
-}
+func (s *Service) Warnings() []string { return s.Token.Warnings() }

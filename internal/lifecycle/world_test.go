@@ -82,6 +82,8 @@ func (t fakeToken) Info(context.Context) (keyring.TokenInfo, error) {
 	return keyring.TokenInfo{Label: "token", Serial: "0815"}, t.read()
 }
 
+func (t fakeToken) Warnings() []string { return nil }
+
 func (t fakeToken) Capabilities(context.Context) (keyring.Capabilities, error) {
 	can := keyring.Capabilities{
 		Algorithms:          map[keyring.Algorithm]keyring.Operations{keyring.ECP256: keyring.Sign | keyring.Verify, keyring.AES256: keyring.Encrypt | keyring.Decrypt},
