@@ -49,17 +49,6 @@ func permitted(o cryptoki.Object) keyring.Operations {
 	return on
 }
 
-// flags spells out every flag of a class.
-func flags(class uint, on keyring.Operations) []cryptoki.Attribute {
-	var list []cryptoki.Attribute
-	for _, u := range usages {
-		if covers(class).Has(u.operation) {
-			list = append(list, cryptoki.Bool(u.attribute, on.Has(u.operation)))
-		}
-	}
-	return list
-}
-
 // changes lists the flags of an object that have to change so that exactly the
 // wanted operations are on; it is empty when nothing has to be written.
 func changes(o cryptoki.Object, wanted keyring.Operations) []cryptoki.Attribute {

@@ -177,10 +177,11 @@ func TestDeadRival(t *testing.T) {
 // TestWithdrawnRead: a reader got a record that its writer then withdrew. It has
 // the generation and the id of the one that won, and still is not that one.
 func TestWithdrawnRead(t *testing.T) {
+	b := newBench(t)
 	seen := false
 	for round := 0; round < 20 && !seen; round++ {
-		b := newBench(t)
-		record := b.create(t, "k")
+		name := fmt.Sprintf("k%d", round)
+		record := b.create(t, name)
 		reader := token.New(device(t, b.Token))
 		var read lifecycle.Record
 		loser := &rig{Store: device(t, b.Token)}
@@ -193,7 +194,7 @@ func TestWithdrawnRead(t *testing.T) {
 			if call == "CreateObject" {
 				go func() {
 					defer close(done)
-					_, loserErr = token.New(loser).Replace(t.Context(), record, key("k", 10))
+					_, loserErr = token.New(loser).Replace(t.Context(), record, key(name, 10))
 				}()
 				<-proceed
 			}
@@ -209,7 +210,7 @@ func TestWithdrawnRead(t *testing.T) {
 		loser.after = func(call string) error {
 			if call == "CreateObject" {
 				var err error
-				if read, err = reader.Load(t.Context(), "k"); err != nil {
+				if read, err = reader.Load(t.Context(), name); err != nil {
 					t.Error(err)
 				}
 				close(proceed)
@@ -217,16 +218,16 @@ func TestWithdrawnRead(t *testing.T) {
 			}
 			return nil
 		}
-		_, err := token.New(winner).Replace(t.Context(), record, key("k", 20))
+		_, err := token.New(winner).Replace(t.Context(), record, key(name, 20))
 		<-done
 		if err != nil || !fault.Is(loserErr, fault.Conflict) || read.Key.Counter != 10 {
 			continue // the other one had the smaller id
 		}
 		seen = true
-		if _, err := reader.Replace(t.Context(), read, key("k", 30)); !fault.Is(err, fault.Conflict) {
+		if _, err := reader.Replace(t.Context(), read, key(name, 30)); !fault.Is(err, fault.Conflict) {
 			t.Errorf("replaced from a record that was withdrawn: %v", err)
 		}
-		if got, err := reader.Load(t.Context(), "k"); err != nil || got.Key.Counter != 20 {
+		if got, err := reader.Load(t.Context(), name); err != nil || got.Key.Counter != 20 {
 			t.Errorf("%+v, %v", got.Key, err)
 		}
 	}
