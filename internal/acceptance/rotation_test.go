@@ -364,6 +364,21 @@ func TestSuspension(t *testing.T) {
 	c.state(rotator).want(t, "version=3")
 }
 
+func TestCreateDisabled(t *testing.T) {
+	token := softhsm.New(t, "acceptance")
+	key := strings.Split(orders(token, "enabled = false", schedule), `resource "hsm_key_rotation"`)[0]
+	c := newCLI(t, key)
+	c.apply()
+	c.noChanges()
+	k := c.state("hsm_key.orders")
+	k.want(t, "versions/1/state=suspended", "versions/1/enforcement=hsm", "current_version=1")
+	refusesToSign(t, token, k.at("versions", "1", "cka_id"))
+	c.configure(strings.Replace(key, "enabled = false", "", 1))
+	c.apply()
+	c.noChanges()
+	mustSign(t, token, k.at("versions", "1", "cka_id"), digest)
+}
+
 func TestDisabledKeyIsNotRotated(t *testing.T) {
 	token := softhsm.New(t, "acceptance")
 	c := newCLI(t, orders(token, "", schedule+createFirst))

@@ -57,17 +57,14 @@ func (s *Service) Create(ctx context.Context, spec keyring.Spec) (*keyring.Key, 
 		return nil, err
 	}
 
-	// 4. Commit. From here on the key exists.
+	// 4. Commit. From here on the key exists. 5. A key that is made disabled is
+	// switched off.
 	s.bury(k)
-	k.Spec, k.CreatedAt, k.Tombstone, k.Work = spec, s.now(), nil, nil
+	k.Spec, k.CreatedAt, k.Tombstone = spec, s.now(), nil
 	v = k.Versions[v.Number]
 	v.Pending = false
 	s.activate(v, "created")
-	rec, err = s.Catalog.Replace(ctx, rec, k)
-	if err != nil {
-		return nil, err
-	}
-	return rec.Key.Clone(), nil
+	return s.carryOut(ctx, rec, k, "create")
 }
 
 // bury ends the life of versions that a removal left disabled, so that a new key

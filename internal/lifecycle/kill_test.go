@@ -79,6 +79,15 @@ func TestKilledAtEveryWrite(t *testing.T) {
 			}
 			return err
 		}, newest: 1},
+		"create disabled": {setup: func(*testing.T, *world) {}, verb: func(s *lifecycle.Service) error {
+			spec := orders()
+			spec.Enabled = false
+			_, err := s.Create(ctx, spec)
+			if fault.Is(err, fault.Exists) {
+				_, err = s.Import(ctx, "orders")
+			}
+			return err
+		}, newest: 1},
 		"create again after removal": {setup: func(t *testing.T, w *world) {
 			created(t, w)
 			if err := w.run("setup").Destroy(ctx, "orders"); err != nil {
