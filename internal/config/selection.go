@@ -129,8 +129,7 @@ func invalidURIArgument(origin, problem, hint string) *fault.Error {
 func unreadableURI(origin string, cause error) *fault.Error {
 	f := invalidURIArgument(origin, "cannot be read", "")
 	f.Cause = cause
-	var parse *fault.Error
-	if errors.As(cause, &parse) {
+	if parse, ok := errors.AsType[*fault.Error](cause); ok {
 		f.Hint = parse.Hint
 	}
 	return f

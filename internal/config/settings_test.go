@@ -11,8 +11,6 @@ import (
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 )
 
-func number(n int64) *int64 { return &n }
-
 func nobody() string { return "carol@build" }
 
 func environment(variables map[string]string) func(string) string {
@@ -54,7 +52,7 @@ func TestResolve(t *testing.T) {
 		"URI": {in: config.Input{URI: goodURI, Environment: "prod"}, want: byURI},
 		"URI with a slot alone": {
 			in:   config.Input{URI: "pkcs11:slot-id=5?module-path=/m.so", Environment: "prod"},
-			want: config.Settings{ModulePath: "/m.so", SlotID: slot(5), Environment: "prod", Actor: "carol@build"},
+			want: config.Settings{ModulePath: "/m.so", SlotID: new(uint(5)), Environment: "prod", Actor: "carol@build"},
 		},
 		"URI with a vendor's query attribute": {
 			in:   config.Input{URI: goodURI + "&x-timeout=5&module-name=hsm", Environment: "prod"},
@@ -73,13 +71,13 @@ func TestResolve(t *testing.T) {
 			want: config.Settings{ModulePath: "/m.so", TokenSerial: "12ab", Environment: "prod", Actor: "carol@build"},
 		},
 		"module and slot 0": {
-			in:   config.Input{ModulePath: "/m.so", SlotID: number(0), Environment: "prod"},
-			want: config.Settings{ModulePath: "/m.so", SlotID: slot(0), Environment: "prod", Actor: "carol@build"},
+			in:   config.Input{ModulePath: "/m.so", SlotID: new(int64(0)), Environment: "prod"},
+			want: config.Settings{ModulePath: "/m.so", SlotID: new(uint(0)), Environment: "prod", Actor: "carol@build"},
 		},
 		"module and everything, URI of the environment aside": {
-			in:   config.Input{ModulePath: "/m.so", TokenLabel: "prod", TokenSerial: "12ab", SlotID: number(7), Environment: "prod"},
+			in:   config.Input{ModulePath: "/m.so", TokenLabel: "prod", TokenSerial: "12ab", SlotID: new(int64(7)), Environment: "prod"},
 			env:  map[string]string{"HSM_URI": goodURI},
-			want: config.Settings{ModulePath: "/m.so", TokenLabel: "prod", TokenSerial: "12ab", SlotID: slot(7), Environment: "prod", Actor: "carol@build"},
+			want: config.Settings{ModulePath: "/m.so", TokenLabel: "prod", TokenSerial: "12ab", SlotID: new(uint(7)), Environment: "prod", Actor: "carol@build"},
 		},
 		"environment and actor of the environment": {
 			in:   config.Input{ModulePath: "/m.so", TokenLabel: "t"},
@@ -92,7 +90,7 @@ func TestResolve(t *testing.T) {
 			want: config.Settings{ModulePath: "/m.so", TokenLabel: "t", Environment: "prod", Actor: "alice"},
 		},
 		"sessions": {
-			in:   config.Input{ModulePath: "/m.so", TokenLabel: "t", Environment: "prod", MaxSessions: number(1)},
+			in:   config.Input{ModulePath: "/m.so", TokenLabel: "t", Environment: "prod", MaxSessions: new(int64(1))},
 			want: config.Settings{ModulePath: "/m.so", TokenLabel: "t", Environment: "prod", Actor: "carol@build", MaxSessions: 1},
 		},
 		"environment's name, all kinds of characters": {
@@ -145,12 +143,12 @@ func TestResolveRefuses(t *testing.T) {
 		"URI and module":       {config.Input{URI: goodURI, ModulePath: "/m.so", Environment: "prod"}, nil, []problem{{"uri", "given are uri, module_path."}}},
 		"URI and label":        {config.Input{URI: goodURI, TokenLabel: "t", Environment: "prod"}, nil, []problem{{"uri", "given are uri, token_label."}}},
 		"URI and serial":       {config.Input{URI: goodURI, TokenSerial: "1", Environment: "prod"}, nil, []problem{{"uri", "given are uri, token_serial."}}},
-		"URI and slot":         {config.Input{URI: goodURI, SlotID: number(0), Environment: "prod"}, nil, []problem{{"uri", "given are uri, slot_id."}}},
-		"URI and everything":   {good(func(in *config.Input) { in.URI, in.TokenSerial, in.SlotID = goodURI, "1", number(1) }), nil, []problem{{"uri", "given are uri, module_path, token_label, token_serial, slot_id."}}},
+		"URI and slot":         {config.Input{URI: goodURI, SlotID: new(int64(0)), Environment: "prod"}, nil, []problem{{"uri", "given are uri, slot_id."}}},
+		"URI and everything":   {good(func(in *config.Input) { in.URI, in.TokenSerial, in.SlotID = goodURI, "1", new(int64(1)) }), nil, []problem{{"uri", "given are uri, module_path, token_label, token_serial, slot_id."}}},
 		"module alone":         {good(func(in *config.Input) { in.TokenLabel = "" }), nil, []problem{{"module_path", "which of its tokens"}}},
 		"label alone":          {good(func(in *config.Input) { in.ModulePath = "" }), nil, []problem{{"module_path", "given is only token_label."}}},
-		"label and slot alone": {good(func(in *config.Input) { in.ModulePath, in.SlotID = "", number(1) }), map[string]string{"HSM_URI": goodURI}, []problem{{"module_path", "given is only token_label, slot_id."}}},
-		"slot below 0":         {good(func(in *config.Input) { in.SlotID = number(-1) }), nil, []problem{{"slot_id", "-1"}}},
+		"label and slot alone": {good(func(in *config.Input) { in.ModulePath, in.SlotID = "", new(int64(1)) }), map[string]string{"HSM_URI": goodURI}, []problem{{"module_path", "given is only token_label, slot_id."}}},
+		"slot below 0":         {good(func(in *config.Input) { in.SlotID = new(int64(-1)) }), nil, []problem{{"slot_id", "-1"}}},
 
 		"URI unreadable":                {byURI("pkcs11:token=a b"), nil, []problem{{"uri", `attribute "token"`}}},
 		"URI unreadable, environment's": {byURI(""), map[string]string{"HSM_URI": "pkcs11:token"}, []problem{{"uri", "variable HSM_URI cannot be read"}}},
@@ -189,12 +187,12 @@ func TestResolveRefuses(t *testing.T) {
 		"environment too long":      {good(func(in *config.Input) { in.Environment = strings.Repeat("e", 64) }), nil, []problem{{"environment", "not a usable name"}}},
 		"environment with a break":  {good(func(in *config.Input) { in.Environment = "prod\n" }), nil, []problem{{"environment", "not a usable name"}}},
 		"environment's environment": {good(func(in *config.Input) { in.Environment = "" }), map[string]string{"HSM_ENVIRONMENT": "a/b"}, []problem{{"environment", `"a/b"`}}},
-		"no sessions":               {good(func(in *config.Input) { in.MaxSessions = number(0) }), nil, []problem{{"max_sessions", "0"}}},
-		"sessions below 0":          {good(func(in *config.Input) { in.MaxSessions = number(-3) }), nil, []problem{{"max_sessions", "-3"}}},
-		"too many sessions":         {good(func(in *config.Input) { in.MaxSessions = number(math.MaxInt64) }), nil, []problem{{"max_sessions", "9223372036854775807"}}},
+		"no sessions":               {good(func(in *config.Input) { in.MaxSessions = new(int64(0)) }), nil, []problem{{"max_sessions", "0"}}},
+		"sessions below 0":          {good(func(in *config.Input) { in.MaxSessions = new(int64(-3)) }), nil, []problem{{"max_sessions", "-3"}}},
+		"too many sessions":         {good(func(in *config.Input) { in.MaxSessions = new(int64(math.MaxInt64)) }), nil, []problem{{"max_sessions", "9223372036854775807"}}},
 
 		"several at once": {
-			config.Input{URI: goodURI, ModulePath: "/m.so", SlotID: number(-1), PIN: config.NewSecret("314159"), MaxSessions: number(0)}, nil,
+			config.Input{URI: goodURI, ModulePath: "/m.so", SlotID: new(int64(-1)), PIN: config.NewSecret("314159"), MaxSessions: new(int64(0))}, nil,
 			[]problem{{"slot_id", "-1"}, {"uri", "given are uri, module_path, slot_id."}, {"environment", "No environment"}, {"max_sessions", "0"}},
 		},
 		"several at once, by URI": {

@@ -9,8 +9,6 @@ import (
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 )
 
-func slot(n uint) *uint { return &n }
-
 func TestParseURI(t *testing.T) {
 	for name, tc := range map[string]struct {
 		text string
@@ -77,8 +75,8 @@ func TestParseURI(t *testing.T) {
 		"empty values":            {text: "pkcs11:token=;id=;object=?pin-source=", back: "pkcs11:"},
 		"type secret-key":         {text: "pkcs11:type=secret-key", want: config.URI{Type: "secret-key"}},
 		"type data":               {text: "pkcs11:type=data", want: config.URI{Type: "data"}},
-		"slot-id":                 {text: "pkcs11:slot-id=0", want: config.URI{SlotID: slot(0)}},
-		"slot-id, many digits":    {text: "pkcs11:slot-id=00427", want: config.URI{SlotID: slot(427)}, back: "pkcs11:slot-id=427"},
+		"slot-id":                 {text: "pkcs11:slot-id=0", want: config.URI{SlotID: new(uint(0))}},
+		"slot-id, many digits":    {text: "pkcs11:slot-id=00427", want: config.URI{SlotID: new(uint(427))}, back: "pkcs11:slot-id=427"},
 		"id of letters":           {text: "pkcs11:id=abc", want: config.URI{ID: []byte("abc")}, back: "pkcs11:id=%61%62%63"},
 		"id that is not UTF-8":    {text: "pkcs11:id=%00%FF", want: config.URI{ID: []byte{0, 255}}},
 		"label that is not UTF-8": {text: "pkcs11:object=caf%E9%00", want: config.URI{Object: "caf\xe9\x00"}},

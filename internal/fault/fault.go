@@ -103,8 +103,7 @@ func (e *Error) Unwrap() error { return e.Cause }
 // KindOf returns the kind of the outermost *Error in err's chain, Internal if
 // there is none. KindOf(nil) is Internal too: ask about errors only.
 func KindOf(err error) Kind {
-	var f *Error
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*Error](err); ok {
 		return f.Kind
 	}
 	return Internal
