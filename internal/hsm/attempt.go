@@ -99,7 +99,7 @@ func (t *Token) performAny(ctx context.Context, m material, key cryptoki.Handle,
 
 // first goes through mechanisms until one is taken or the answer is about the key.
 func first[M any](mechanisms []M, op keyring.Operations, do func(M) error) error {
-	err := error(errUntested)
+	err := errUntested
 	for _, mechanism := range mechanisms {
 		if err = do(mechanism); err == nil || spoilt(err, op) || !unusable(err) {
 			return err

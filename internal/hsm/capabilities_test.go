@@ -1,6 +1,10 @@
 package hsm_test
 
 import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -154,4 +158,52 @@ func TestCapabilitiesLiar(t *testing.T) {
 	if err != nil || c.Enforcement != keyring.EnforcedAdvisory {
 		t.Errorf("%q, %v", c.Enforcement, err)
 	}
+}
+
+// TestWithoutAES: a token without AES tests wrapping and agreement with HMAC keys,
+// one without either does not test them.
+func TestWithoutAES(t *testing.T) {
+	b := newBench(t)
+	for name, test := range map[string]struct {
+		hidden []string
+		rsa    keyring.Operations
+	}{
+		"no AES":          {[]string{"CKM_AES"}, keyring.RSA2048.Operations()},
+		"no AES, no HMAC": {[]string{"CKM_AES", "CKM_SHA256_HMAC", "CKM_SHA384_HMAC", "CKM_SHA512_HMAC"}, keyring.RSA2048.Operations()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			token := hsm.NewOn(poor{b.device, test.hidden})
+			c, err := token.Capabilities(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, ok := c.Algorithms[keyring.AES256]; ok || c.Algorithms[keyring.RSA2048] != test.rsa || !c.Attests || c.Enforcement != keyring.EnforcedByHSM {
+				t.Errorf("%+v", c)
+			}
+			for _, a := range []keyring.Algorithm{keyring.RSA2048, keyring.ECP256} {
+				o := order("poor", a, a.Operations())
+				if _, err := token.Generate(t.Context(), o); err != nil {
+					t.Error(err)
+				}
+				if e, err := token.Permit(t.Context(), o.Ref, keyring.None); err != nil || e != keyring.EnforcedByHSM {
+					t.Errorf("%s: %q, %v", a, e, err)
+				}
+			}
+		})
+	}
+}
+
+// poor is a token that lists less.
+type poor struct {
+	hsm.Device
+	hidden []string
+}
+
+func (p poor) Mechanisms(ctx context.Context) (map[uint]cryptoki.MechanismInfo, error) {
+	all, err := p.Device.Mechanisms(ctx)
+	all = maps.Clone(all)
+	maps.DeleteFunc(all, func(code uint, _ cryptoki.MechanismInfo) bool {
+		return slices.ContainsFunc(p.hidden, func(prefix string) bool { return strings.HasPrefix(cryptoki.MechanismName(code), prefix) })
+	})
+	return all, err
 }

@@ -136,8 +136,7 @@ func TestPermitFailure(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := order("failing", keyring.ECP256, keyring.Sign|keyring.Verify)
 			made := b.generate(t, o)
-			r := &rig{Device: b.device}
-			r.begin("")
+			r := &rig{Device: b.device, calls: map[string]int{}}
 			token := hsm.NewOn(r)
 			test.rig(r)
 			if _, err := token.Permit(t.Context(), o.Ref, keyring.None); !fault.Is(err, test.kind) {

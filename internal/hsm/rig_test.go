@@ -2,6 +2,7 @@ package hsm_test
 
 import (
 	"context"
+	"maps"
 
 	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
@@ -50,11 +51,7 @@ func (r *rig) seen(o cryptoki.Object) cryptoki.Object {
 	if r.edit == nil || o.Handle == 0 {
 		return o
 	}
-	attrs := map[uint][]byte{}
-	for typ, value := range o.Attrs {
-		attrs[typ] = value
-	}
-	o.Attrs = attrs
+	o.Attrs = maps.Clone(o.Attrs)
 	r.edit(&o)
 	return o
 }

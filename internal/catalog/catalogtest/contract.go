@@ -195,7 +195,7 @@ func testExists(t *testing.T, open Open) {
 func testStale(t *testing.T, open Open) {
 	c, other := open(), open()
 	first := must[lifecycle.Record](t)(c.Create(t.Context(), key("k", 1)))
-	old := wantRecord(t, other, key1(first), 1, first.ID)
+	old := wantRecord(t, other, first.Key, 1, first.ID)
 	want := key("k", 2)
 	second := must[lifecycle.Record](t)(c.Replace(t.Context(), first, want))
 	for _, o := range []lifecycle.Catalog{c, other, open()} {
@@ -215,8 +215,6 @@ func testStale(t *testing.T, open Open) {
 	wantRecord(t, open(), want, 2, first.ID)
 }
 
-func key1(r lifecycle.Record) *keyring.Key { return r.Key }
-
 func testCopies(t *testing.T, open Open) {
 	c := open()
 	k := key("k", 1)
@@ -230,16 +228,9 @@ func testCopies(t *testing.T, open Open) {
 	next := key("k", 2)
 	must[lifecycle.Record](t)(c.Replace(t.Context(), loaded, next)) // whatever its Key has become
 	next.Spec.Name = "spoilt"
-	wantRecord(t, c, key2(c, t), 2, r.ID)
-}
-
-func key2(c lifecycle.Catalog, t *testing.T) *keyring.Key {
-	t.Helper()
-	r := must[lifecycle.Record](t)(c.Load(t.Context(), "k"))
-	if r.Key.Spec.Name != "k" || r.Key.Counter != 2 {
+	if r = must[lifecycle.Record](t)(c.Load(t.Context(), "k")); r.Key.Spec.Name != "k" || r.Key.Counter != 2 {
 		t.Errorf("loaded %+v", r.Key)
 	}
-	return r.Key
 }
 
 // outcome is what one of several rivals got.

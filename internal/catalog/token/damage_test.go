@@ -60,6 +60,7 @@ func TestDamage(t *testing.T) {
 		"something added":             {edit(`"kind"`, `"more":1,"kind"`), true, fault.Inconsistent},
 		"no checksum":                 {edit(`"sum"`, `"total"`), true, fault.Inconsistent},
 		"another program's":           {func([]byte) []byte { return []byte(`{}`) }, true, fault.Inconsistent},
+		"another program's list":      {func([]byte) []byte { return []byte(`[1]`) }, true, fault.Inconsistent},
 		"newer":                       {func([]byte) []byte { return newer }, true, fault.Unsupported},
 		"newer, beside a whole one":   {func([]byte) []byte { return newer }, false, fault.Unsupported},
 	} {

@@ -92,8 +92,7 @@ func (e envelope) decode(body any) error {
 	return nil
 }
 
-// open reads an object. Not whole (nil, nil) is what is no JSON or lacks a part: it
-// was cut off. A record of a newer format is fault.Unsupported, a whole one that
+// open reads an object. Not whole (nil, nil) is what is no JSON: it was cut off. A record of a newer format is fault.Unsupported, a whole one that
 // was changed fault.Inconsistent.
 func open(label string, o cryptoki.Object) (*entry, error) {
 	raw := o.Bytes(cryptoki.CKA_VALUE)
@@ -101,8 +100,11 @@ func open(label string, o cryptoki.Object) (*entry, error) {
 		Format int    `json:"format"`
 		Sum    string `json:"sum"`
 	}
-	if json.Unmarshal(raw, &head) != nil {
+	if !json.Valid(raw) {
 		return nil, nil
+	}
+	if err := json.Unmarshal(raw, &head); err != nil {
+		return nil, damaged(label, "It is not a record at all.")
 	}
 	if head.Format > format {
 		return nil, &fault.Error{
