@@ -43,7 +43,7 @@ func (r *keyResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *
 				Optional: true, Computed: true, ElementType: types.StringType,
 				Validators: []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.ValueStringsAre(stringvalidator.OneOf(keyring.OperationNames()...))},
 				MarkdownDescription: "What the key may do: " + quoted(keyring.OperationNames()) + ". Default: `encrypt` and `decrypt` for AES, " +
-					"`sign` and `verify` for everything else. A change is in place and holds for every version at once.",
+					"`sign` and `verify` for everything else. A change is in place and holds at once for every version of the key's algorithm; versions of an earlier algorithm keep what they could do.",
 			},
 			"allowed_mechanisms": schema.SetAttribute{
 				Optional: true, ElementType: types.StringType,

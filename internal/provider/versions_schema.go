@@ -30,7 +30,7 @@ var versionFields = []struct {
 	{"local", types.BoolType, "The token says that the key was generated on it (`CKA_LOCAL`)."},
 	{"never_extractable", types.BoolType, "The token says that the key could never leave it (`CKA_NEVER_EXTRACTABLE`)."},
 	{"always_sensitive", types.BoolType, "The token says that the key was never readable in plain (`CKA_ALWAYS_SENSITIVE`)."},
-	{"attested", types.BoolType, "Whether the three attributes before can be believed: the token reported them truthfully for a throw-away key."},
+	{"attested", types.BoolType, "Whether `local`, `always_sensitive` and `never_extractable` can be believed: the token reported them truthfully for throw-away keys."},
 }
 
 const versionsDescription = "The key's versions by number. Numbers count up from 1 and are never used again."
