@@ -23,39 +23,48 @@ func (t *Token) Destroy(ctx context.Context, ref keyring.Ref, publicToo bool) er
 	if ref.Pair && publicToo {
 		classes = append(classes, cryptoki.CKO_PUBLIC_KEY)
 	}
-	some := false
-	for _, class := range classes {
-		destroyed, err := t.destroyHalf(ctx, class, raw)
-		some = some || destroyed
-		if err != nil && some {
-			return uncertain(err, "destroy key", subject(ref), "Only a part of the key was destroyed.")
-		}
-		if err != nil {
-			return failed(err, "destroy key", subject(ref), "Nothing was destroyed.")
-		}
+	some, err := t.destroyAll(ctx, classes, raw)
+	if err != nil && some {
+		return uncertain(err, "destroy key", subject(ref), "Only a part of the key was destroyed.")
+	}
+	if err != nil {
+		return failed(err, "destroy key", subject(ref), "Nothing was destroyed.")
 	}
 	return nil
 }
 
-func (t *Token) destroyHalf(ctx context.Context, class uint, raw []byte) (some bool, err error) {
+// destroyAll destroys what has an id, class by class, and says whether it destroyed
+// anything.
+func (t *Token) destroyAll(ctx context.Context, classes []uint, raw []byte) (some bool, err error) {
 	for n := 1; ; n++ {
-		objects, err := t.device.Search(ctx, half(class, raw))
+		objects, err := t.device.Search(ctx, []cryptoki.Attribute{cryptoki.Bytes(cryptoki.CKA_ID, raw)})
 		if err != nil {
 			return some, err
 		}
-		vanished := false
-		for _, o := range objects {
-			err := t.device.DestroyObject(ctx, o.Handle)
-			if err != nil && !gone(err) {
-				return some, err
+		var doubtful []uint // classes of which it is not certain that nothing is left
+		for _, class := range classes {
+			found, vanished := false, false
+			for _, o := range objects {
+				if o.Class != class {
+					continue
+				}
+				err := t.device.DestroyObject(ctx, o.Handle)
+				if err != nil && !gone(err) {
+					return some, err
+				}
+				found = true
+				vanished = vanished || err != nil // somebody destroyed it, or it only hides
+				some = some || err == nil
 			}
-			vanished = vanished || err != nil // by somebody else, or only hidden
-			some = some || err == nil
+			if !found || vanished {
+				doubtful = append(doubtful, class)
+			}
 		}
-		if len(objects) > 0 && !vanished {
-			return some, nil
+		for _, class := range doubtful {
+			if err = t.device.ConfirmAbsent(ctx, half(class, raw)); err != nil {
+				break
+			}
 		}
-		err = t.device.ConfirmAbsent(ctx, half(class, raw))
 		if err == nil || !fault.Is(err, fault.Conflict) || n == attempts { // Conflict: it appeared after all
 			return some, err
 		}

@@ -20,7 +20,6 @@ func TestDestroyFailure(t *testing.T) {
 	}{
 		"search":               {func(r *rig) { r.before = r.on("Search", 1, true, denied) }, fault.Denied, 2},
 		"private half, before": {func(r *rig) { r.before = r.on("DestroyObject", 1, true, denied) }, fault.Denied, 2},
-		"second search":        {func(r *rig) { r.before = r.on("Search", 2, true, denied) }, fault.Unavailable, 1},
 		"public half, before":  {func(r *rig) { r.before = r.on("DestroyObject", 2, true, denied) }, fault.Unavailable, 1},
 	} {
 		t.Run(name, func(t *testing.T) {

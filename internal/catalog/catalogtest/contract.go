@@ -185,6 +185,9 @@ func testExists(t *testing.T, open Open) {
 	must[[]lifecycle.Record](t)(early.List(t.Context())) // its memory is from before
 	want := key("k", 1)
 	r := must[lifecycle.Record](t)(c.Create(t.Context(), want))
+	// What was made after its last scan a catalog may take for a rival's.
+	_, err := early.Create(t.Context(), key("k", 7))
+	wantKind(t, err, fault.Exists, fault.Conflict)
 	for _, o := range []lifecycle.Catalog{c, early, open()} {
 		_, err := o.Create(t.Context(), key("k", 7))
 		wantKind(t, err, fault.Exists)

@@ -28,7 +28,7 @@ var _ Store = (*cryptoki.Token)(nil)
 
 // Catalog keeps records on one token. Reading answers from the Store's memory of
 // its last scan, so that a refresh of a thousand keys costs one scan; writing
-// looks at the token first and afterwards.
+// looks at the token afterwards.
 type Catalog struct {
 	store Store
 
@@ -73,8 +73,9 @@ func ours(o cryptoki.Object) bool {
 	return o.Class == cryptoki.CKO_DATA && string(o.Bytes(cryptoki.CKA_APPLICATION)) == application
 }
 
-// Load returns one record, see lifecycle.Catalog. It answers from memory; Replace
-// makes sure that it was still the newest.
+// Load returns one record, see lifecycle.Catalog. It answers from memory, and
+// Replace makes sure that it was still the newest; that a record is missing is
+// never answered from memory.
 func (c *Catalog) Load(ctx context.Context, name string) (lifecycle.Record, error) {
 	label := keyPrefix + name
 	objects, err := c.store.Lookup(ctx, cryptoki.CKA_LABEL, []byte(label))
@@ -82,18 +83,28 @@ func (c *Catalog) Load(ctx context.Context, name string) (lifecycle.Record, erro
 		return lifecycle.Record{}, err
 	}
 	e, err := newest(label, objects)
-	if err != nil || e == nil {
-		// Missing, in dispute or damaged, as of some time ago: look at the token.
+	if err == nil && e == nil {
+		err = c.store.ConfirmAbsent(ctx, labelled(label))
+		if err == nil {
+			return lifecycle.Record{}, notFound(label)
+		}
+	}
+	if err != nil {
+		// In dispute or damaged, as of some time ago, or just made: look at the token.
 		if e, err = c.settled(ctx, label); err != nil {
 			return lifecycle.Record{}, err
 		}
 	}
 	if e == nil {
-		return lifecycle.Record{}, &fault.Error{
-			Kind: fault.NotFound, Op: "load record", Subject: subject(label), Problem: "There is no record of this name on the token.",
-		}
+		return lifecycle.Record{}, notFound(label)
 	}
 	return c.handOut(e)
+}
+
+func notFound(label string) error {
+	return &fault.Error{
+		Kind: fault.NotFound, Op: "load record", Subject: subject(label), Problem: "There is no record of this name on the token.",
+	}
 }
 
 // settled looks at the token until a record is undisputed; nil on positive evidence

@@ -26,10 +26,11 @@
 // # Rivals
 //
 // Two processes may write the same generation. Each searches after it has written.
-// Whoever sees itself alone at the highest generation has won. Whoever sees a
-// higher generation, or a rival with a smaller id, removes its own record and
-// reports fault.Conflict. Whoever sees only larger rivals waits for them to go, and
-// withdraws itself if they stay.
+// Whoever sees itself alone at the highest generation, and beneath it what it read
+// before it wrote, has won. Whoever sees a higher generation, a rival with a smaller
+// id, or no longer what it read, removes its own record and reports fault.Conflict.
+// Whoever sees only larger rivals waits for them to go, and withdraws itself if they
+// stay.
 //
 // So at most one wins: of two that stay, the one that searched last would have seen
 // the other. And of two that are alive the smaller one does win. The wait is what
@@ -40,7 +41,9 @@
 //
 //   - A reader may see a record for some milliseconds that its writer then
 //     withdraws. Replacing from such a record is refused (fault.Conflict), because a
-//     Catalog remembers which write it has handed out.
+//     Catalog remembers which write it has handed out. If a reader replaces it
+//     before its writer has searched, the writer withdraws and reports
+//     fault.Conflict, although what it wrote lives on in the reader's record.
 //   - A writer that is killed after it wrote and before it searched leaves its record
 //     beside that of a rival who has already won. Nobody can tell from the token
 //     which of the two counts, so Load and Replace report fault.Conflict until one

@@ -113,7 +113,7 @@ func (c *Catalog) Stamp(ctx context.Context, environment, actor string) error {
 		if err != nil {
 			return err
 		}
-		err = c.defend(ctx, mine)
+		err = c.defend(ctx, mine, func([]entry) bool { return true })
 		if !fault.Is(err, fault.Conflict) {
 			return err
 		}

@@ -76,11 +76,10 @@ func TestRivals(t *testing.T) {
 			when, call string
 			nth        int
 		}{
-			{"before", "Search", 1},
-			{"after", "Search", 1}, // found the way free …
-			{"before", "CreateObject", 1},
-			{"after", "CreateObject", 1}, // … has written, does not know yet
-			{"after", "Search", 2},       // … knows, has not cleared up
+			{"before", "Lookup", 1},
+			{"before", "CreateObject", 1}, // found the way free …
+			{"after", "CreateObject", 1},  // … has written, does not know yet
+			{"after", "Search", 1},        // … knows, has not cleared up
 			{"before", "DestroyObject", 1},
 		} {
 			t.Run(fmt.Sprintf("%s/%s %s %d", verb, point.when, point.call, point.nth), func(t *testing.T) {

@@ -144,6 +144,14 @@ func (r *rig) Search(ctx context.Context, template []cryptoki.Attribute) ([]cryp
 	return list, r.end("Search", err)
 }
 
+func (r *rig) Lookup(ctx context.Context, typ uint, value []byte) ([]cryptoki.Object, error) {
+	if err := r.begin("Lookup"); err != nil {
+		return nil, err
+	}
+	list, err := r.Store.Lookup(ctx, typ, value)
+	return list, r.end("Lookup", err)
+}
+
 func (r *rig) Objects(ctx context.Context) ([]cryptoki.Object, error) {
 	if err := r.begin("Objects"); err != nil {
 		return nil, err

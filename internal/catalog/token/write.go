@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"slices"
 	"time"
 
 	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
@@ -41,14 +42,19 @@ func random() string {
 	return hex.EncodeToString(raw[:])
 }
 
-// Create stores the first record of a name, see lifecycle.Catalog.
+// Create stores the first record of a name, see lifecycle.Catalog. A record of
+// another run that was not there at the last scan is fault.Conflict, and
+// fault.Exists the next time.
 func (c *Catalog) Create(ctx context.Context, key *keyring.Key) (lifecycle.Record, error) {
 	e := envelope{Kind: kindKey, Name: key.Spec.Name, Generation: 1, ID: random(), Write: random()}
-	objects, err := c.store.Search(ctx, labelled(e.label()))
+	objects, err := c.store.Lookup(ctx, cryptoki.CKA_LABEL, []byte(e.label()))
 	if err != nil {
 		return lifecycle.Record{}, err
 	}
 	there, err := newest(e.label(), objects)
+	if err != nil {
+		there, err = c.settled(ctx, e.label())
+	}
 	if err != nil {
 		return lifecycle.Record{}, err
 	}
@@ -57,29 +63,40 @@ func (c *Catalog) Create(ctx context.Context, key *keyring.Key) (lifecycle.Recor
 			Kind: fault.Exists, Op: "create record", Subject: subject(e.label()), Problem: "There is already a record of this name on the token.",
 		}
 	}
-	return c.write(ctx, e, key)
+	return c.write(ctx, e, key, func([]entry) bool { return true })
 }
 
-// Replace stores the next generation of a record, see lifecycle.Catalog.
+// Replace stores the next generation of a record, see lifecycle.Catalog. Whether the
+// old one is still the newest is asked of the memory first, and of the token when
+// the new one is written: one search per write, and searching is what costs.
 func (c *Catalog) Replace(ctx context.Context, old lifecycle.Record, key *keyring.Key) (lifecycle.Record, error) {
 	e := envelope{Kind: kindKey, Name: key.Spec.Name, Generation: old.Generation + 1, ID: old.ID, Write: random()}
-	there, err := c.settled(ctx, e.label())
+	objects, err := c.store.Lookup(ctx, cryptoki.CKA_LABEL, []byte(e.label()))
 	if err != nil {
 		return lifecycle.Record{}, err
+	}
+	there, err := newest(e.label(), objects)
+	if err != nil || !c.current(there, old) {
+		if there, err = c.settled(ctx, e.label()); err != nil {
+			return lifecycle.Record{}, err
+		}
 	}
 	if !c.current(there, old) {
 		return lifecycle.Record{}, conflict(e, "The record was changed, or removed, by another run since it was read.")
 	}
-	return c.write(ctx, e, key)
+	return c.write(ctx, e, key, func(entries []entry) bool {
+		before := highest(slices.DeleteFunc(slices.Clone(entries), func(other entry) bool { return other.Generation > old.Generation }))
+		return len(before) == 1 && c.current(&before[0], old)
+	})
 }
 
 // write stores a record and defends it, and hands it out.
-func (c *Catalog) write(ctx context.Context, e envelope, key *keyring.Key) (lifecycle.Record, error) {
+func (c *Catalog) write(ctx context.Context, e envelope, key *keyring.Key, based func([]entry) bool) (lifecycle.Record, error) {
 	mine, err := c.put(ctx, e, key)
 	if err != nil {
 		return lifecycle.Record{}, err
 	}
-	if err := c.defend(ctx, mine); err != nil {
+	if err := c.defend(ctx, mine, based); err != nil {
 		return lifecycle.Record{}, err
 	}
 	return c.handOut(mine)
@@ -117,9 +134,10 @@ func (c *Catalog) put(ctx context.Context, e envelope, body any) (*entry, error)
 
 // defend waits until a record that was just written stands alone at the highest
 // generation, by the rule of the package comment, and then removes what is older.
-// If it does not come to that, the record is withdrawn and the error is
-// fault.Conflict. It goes on after cancellation: a record must not be left in dispute.
-func (c *Catalog) defend(ctx context.Context, mine *entry) error {
+// If it does not come to that, or what it is based on is no longer there (only who
+// has won removes that), the record is withdrawn and the error is fault.Conflict. It
+// goes on after cancellation: a record must not be left in dispute.
+func (c *Catalog) defend(ctx context.Context, mine *entry, based func([]entry) bool) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finish)
 	defer cancel()
 	for n := 1; ; n++ {
@@ -131,12 +149,16 @@ func (c *Catalog) defend(ctx context.Context, mine *entry) error {
 		if err != nil {
 			return c.withdraw(ctx, mine, err)
 		}
-		switch standing(mine, highest(entries)) {
+		position := standing(mine, highest(entries))
+		if position != unseen && !based(entries) {
+			position = beaten
+		}
+		switch position {
 		case alone:
 			c.sweep(ctx, mine, entries, remains)
 			return nil
 		case beaten:
-			return c.withdraw(ctx, mine, conflict(mine.envelope, "Another run wrote the record at the same time, and won."))
+			return c.withdraw(ctx, mine, conflict(mine.envelope, "Another run changed the record at the same time."))
 		case unseen:
 			if n >= patience/2 {
 				return c.undecided(mine, nil)
