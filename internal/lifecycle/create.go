@@ -21,43 +21,25 @@ func (s *Service) Create(ctx context.Context, spec keyring.Spec) (*keyring.Key, 
 		return nil, err
 	}
 
-	// 1. What is there under this name?
-	rec, err := s.open(ctx, spec.Name)
-	fresh := fault.Is(err, fault.NotFound)
-	switch {
-	case fresh:
-		rec = Record{Key: &keyring.Key{Versions: map[int]*keyring.Version{}}}
-	case err != nil:
-		return nil, err
-	case rec.Key.Committed() && (rec.Key.Tombstone == nil || rec.Key.Tombstone.Action == keyring.DestroyRetains):
-		return nil, nameTaken(spec.Name)
-	}
-
-	// 2. Record the intent, with the number and the CKA_ID to come.
-	// A removed key stays removed, and can still be imported, until step 4.
-	k := rec.Key.Clone()
-	former := k.Spec
-	k.Spec = spec
+	// 1. Record the intent, with the number and the CKA_ID to come. Most names are
+	// new, so that is tried first; the catalog refuses one that has a record.
+	k := &keyring.Key{Spec: spec, CreatedAt: s.now(), Versions: map[int]*keyring.Version{}}
 	v := s.intend(k, "create")
-	if k.Tombstone != nil {
-		k.Spec = former
-	}
-	if fresh {
-		rec, err = s.Catalog.Create(ctx, k)
-	} else {
-		rec, err = s.Catalog.Replace(ctx, rec, k)
+	rec, err := s.Catalog.Create(ctx, k)
+	if fault.Is(err, fault.Exists) {
+		rec, v, err = s.reuse(ctx, spec)
 	}
 	if err != nil {
 		return nil, err
 	}
 
-	// 3. Generate. Killed here, nothing is committed and the next run starts over.
+	// 2. Generate. Killed here, nothing is committed and the next run starts over.
 	k, err = s.generate(ctx, rec, v.Number)
 	if err != nil {
 		return nil, err
 	}
 
-	// 4. Commit. From here on the key exists. 5. A key that is made disabled is
+	// 3. Commit: from here on the key exists. A key that is made disabled is
 	// switched off.
 	s.bury(k)
 	k.Spec, k.CreatedAt, k.Tombstone = spec, s.now(), nil
@@ -65,6 +47,28 @@ func (s *Service) Create(ctx context.Context, spec keyring.Spec) (*keyring.Key, 
 	v.Pending = false
 	s.activate(v, "created")
 	return s.carryOut(ctx, rec, k, "create")
+}
+
+// reuse records the intent to create under a name that has a record: of a creation
+// that was never completed, or of a key that was removed. That one stays removed,
+// and can still be imported, until the new key is committed.
+func (s *Service) reuse(ctx context.Context, spec keyring.Spec) (Record, *keyring.Version, error) {
+	rec, err := s.open(ctx, spec.Name)
+	if err != nil {
+		return Record{}, nil, err
+	}
+	k := rec.Key.Clone()
+	if k.Committed() && (k.Tombstone == nil || k.Tombstone.Action == keyring.DestroyRetains) {
+		return Record{}, nil, nameTaken(spec.Name)
+	}
+	former := k.Spec
+	k.Spec = spec
+	v := s.intend(k, "create")
+	if k.Tombstone != nil {
+		k.Spec = former
+	}
+	rec, err = s.Catalog.Replace(ctx, rec, k)
+	return rec, v, err
 }
 
 // bury ends the life of versions that a removal left disabled, so that a new key
