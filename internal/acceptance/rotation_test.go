@@ -366,7 +366,7 @@ func TestSuspension(t *testing.T) {
 
 func TestCreateDisabled(t *testing.T) {
 	token := softhsm.New(t, "acceptance")
-	key := strings.Split(orders(token, "enabled = false", schedule), `resource "hsm_key_rotation"`)[0]
+	key, _, _ := strings.Cut(orders(token, "enabled = false", schedule), `resource "hsm_key_rotation"`)
 	c := newCLI(t, key)
 	c.apply()
 	c.noChanges()
