@@ -50,6 +50,8 @@ func (s *Service) stamped(ctx context.Context) (bool, error) {
 // stamp makes sure that the token bears our stamp before anything is written.
 // Killed after it, the token belongs to the environment and holds nothing yet.
 func (s *Service) stamp(ctx context.Context) error {
+	s.stamping.Lock() // the first apply creates many keys at once: they are no rivals
+	defer s.stamping.Unlock()
 	done, err := s.stamped(ctx)
 	if err != nil || done {
 		return err

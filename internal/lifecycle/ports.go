@@ -108,12 +108,13 @@ type Record struct {
 
 // Catalog keeps the records of one environment. Every error is a *fault.Error.
 type Catalog interface {
-	// Environment returns the name the token is stamped with, empty if it bears
-	// no stamp and no records either. Records without a stamp, and stamps that
-	// disagree, are fault.Inconsistent.
+	// Environment returns the name the token is stamped with as of the last scan,
+	// empty if it bore no stamp and no records either. Records without a stamp, and
+	// stamps that disagree, are fault.Inconsistent.
 	Environment(ctx context.Context) (string, error)
-	// Stamp marks the token as the environment's. Durable on return. The same
-	// name twice is no error; another name is fault.Environment.
+	// Stamp marks the token as the environment's, on positive evidence only that it
+	// bears no stamp yet. Durable on return. The same name twice is no error;
+	// another name is fault.Environment.
 	Stamp(ctx context.Context, environment, actor string) error
 	// Load returns one record, freshly enough to be replaced. A name without a
 	// record is fault.NotFound, by positive evidence only. Two rival records of

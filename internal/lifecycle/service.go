@@ -36,8 +36,9 @@ type Config struct {
 // calls for one key wait for each other.
 type Service struct {
 	Config
-	mu    sync.Mutex
-	locks map[string]*sync.Mutex
+	mu       sync.Mutex
+	locks    map[string]*sync.Mutex // by key name; guarded by mu
+	stamping sync.Mutex
 }
 
 // New returns a Service. It does no I/O.

@@ -16,8 +16,8 @@ type stamp struct {
 	StampedBy   string `json:"stamped_by"`
 }
 
-// Environment returns the name on the token's stamp, see lifecycle.Catalog. That a
-// token bears none is believed on positive evidence only.
+// Environment returns the name on the token's stamp as of the last scan, see
+// lifecycle.Catalog.
 func (c *Catalog) Environment(ctx context.Context) (string, error) {
 	// By label, as this is asked before everything else: of a thousand keys, a
 	// thousand times.
@@ -26,15 +26,26 @@ func (c *Catalog) Environment(ctx context.Context) (string, error) {
 		return "", err
 	}
 	name, err := c.stamped(markers)
+	if name == "" && err == nil {
+		err = c.orphans(ctx)
+	}
+	return name, err
+}
+
+// unstamped returns the name on the token's stamp as it is now, empty on positive
+// evidence only that there is none: a second stamp must not be set because the
+// first one did not show.
+func (c *Catalog) unstamped(ctx context.Context) (string, error) {
+	name, err := c.Environment(ctx)
 	for n := 1; name == "" && err == nil; n++ {
 		err = c.store.ConfirmAbsent(ctx, Witness())
 		if err == nil {
-			return "", c.orphans(ctx)
+			return "", nil
 		}
 		if !fault.Is(err, fault.Conflict) || n == attempts {
 			return "", err
 		}
-		// Another run stamped it since the scan.
+		var markers []cryptoki.Object // another run stamped it since the scan
 		if markers, err = c.store.Search(ctx, Witness()); err == nil {
 			name, err = c.stamped(markers)
 		}
@@ -105,7 +116,7 @@ func (c *Catalog) Stamp(ctx context.Context, environment, actor string) error {
 	if environment == "" {
 		return &fault.Error{Kind: fault.Invalid, Op: "stamp token", Problem: "An environment needs a name."}
 	}
-	there, err := c.Environment(ctx)
+	there, err := c.unstamped(ctx)
 	if err != nil {
 		return err
 	}
