@@ -51,7 +51,8 @@ var rules = map[string]rule{
 	"internal/keyring":  {internal: []string{"fault"}, pure: true},
 	"internal/rotation": {internal: []string{"fault", "keyring"}, pure: true},
 
-	"internal/lifecycle": {internal: []string{"fault", "keyring", "rotation"}},
+	"internal/lifecycle":               {internal: []string{"fault", "keyring", "rotation"}},
+	"internal/lifecycle/lifecycletest": {internal: []string{"fault", "keyring", "lifecycle"}},
 
 	"internal/cryptoki":            {internal: []string{"fault"}, foreign: []string{"github.com/miekg/pkcs11"}},
 	"internal/hsm":                 {internal: []string{"fault", "keyring", "cryptoki", "lifecycle"}},
@@ -72,8 +73,9 @@ var rules = map[string]rule{
 // testOnly holds the packages that serve tests, with those that may import them
 // nevertheless because they serve tests too.
 var testOnly = map[string][]string{
-	"internal/softhsm":             {"internal/catalog/catalogtest"},
-	"internal/catalog/catalogtest": nil,
+	"internal/softhsm":                 {"internal/catalog/catalogtest"},
+	"internal/catalog/catalogtest":     nil,
+	"internal/lifecycle/lifecycletest": nil,
 }
 
 // inTests holds what a package's tests may import in addition. Apart from the
