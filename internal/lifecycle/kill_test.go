@@ -9,34 +9,19 @@ import (
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
+	"github.com/keystead/terraform-provider-hsm/internal/lifecycle/lifecycletest"
 	"github.com/keystead/terraform-provider-hsm/internal/rotation"
 )
-
-func orders() keyring.Spec {
-	return keyring.Spec{
-		Name: "orders", Algorithm: keyring.ECP256, Operations: keyring.Sign | keyring.Verify, Enabled: true, OnDestroy: keyring.DestroyDisables,
-	}
-}
-
-var weekly = rotation.Schedule{Every: 7 * 24 * time.Hour, Overlap: time.Hour, RetireAction: keyring.RetireDisables}
 
 // TestKilledAtEveryWrite kills each verb before and after each of its writes, does
 // what Terraform does next (the same verb again, by a new process), and checks
 // every invariant.
 func TestKilledAtEveryWrite(t *testing.T) {
 	ctx := context.Background()
-	created := func(t *testing.T, w *world) {
-		must[*keyring.Key](t)(w.run("setup").Create(ctx, orders()))
-	}
-	rotated := func(schedule rotation.Schedule) func(*testing.T, *world) {
-		return func(t *testing.T, w *world) {
-			created(t, w)
-			s := w.run("setup")
-			for range 2 { // the first claims version 1
-				if _, _, err := s.Rotate(ctx, "orders", schedule); err != nil {
-					t.Fatal(err)
-				}
-			}
+	rotated := func(schedule rotation.Schedule) func(*testing.T, *lifecycletest.Memory) {
+		return func(t *testing.T, m *lifecycletest.Memory) {
+			created(t, m)
+			rotatedOnce(t, m.Run(), schedule)
 		}
 	}
 	change := func(set func(*keyring.Spec)) func(*lifecycle.Service) error {
@@ -66,20 +51,20 @@ func TestKilledAtEveryWrite(t *testing.T) {
 	delaying.ActivationDelay = time.Hour
 
 	for name, tc := range map[string]struct {
-		setup  func(*testing.T, *world)
+		setup  func(*testing.T, *lifecycletest.Memory)
 		wait   time.Duration
 		verb   func(*lifecycle.Service) error
 		newest int  // the highest version number that a clean run ends with
 		serves bool // whether some version has to be able to sign at any time
 	}{
-		"create": {setup: func(*testing.T, *world) {}, verb: func(s *lifecycle.Service) error {
+		"create": {setup: func(*testing.T, *lifecycletest.Memory) {}, verb: func(s *lifecycle.Service) error {
 			_, err := s.Create(ctx, orders())
 			if fault.Is(err, fault.Exists) { // killed after the commit: Terraform is told to import
 				_, err = s.Import(ctx, "orders")
 			}
 			return err
 		}, newest: 1},
-		"create disabled": {setup: func(*testing.T, *world) {}, verb: func(s *lifecycle.Service) error {
+		"create disabled": {setup: func(*testing.T, *lifecycletest.Memory) {}, verb: func(s *lifecycle.Service) error {
 			spec := orders()
 			spec.Enabled = false
 			_, err := s.Create(ctx, spec)
@@ -88,9 +73,9 @@ func TestKilledAtEveryWrite(t *testing.T) {
 			}
 			return err
 		}, newest: 1},
-		"create again after removal": {setup: func(t *testing.T, w *world) {
-			created(t, w)
-			if err := w.run("setup").Destroy(ctx, "orders"); err != nil {
+		"create again after removal": {setup: func(t *testing.T, m *lifecycletest.Memory) {
+			created(t, m)
+			if err := m.Run().Destroy(ctx, "orders"); err != nil {
 				t.Fatal(err)
 			}
 		}, verb: func(s *lifecycle.Service) error {
@@ -115,58 +100,54 @@ func TestKilledAtEveryWrite(t *testing.T) {
 		"revoke":             {setup: rotated(weekly), verb: advance(revoking), newest: 2, serves: true},
 		"pin":                {setup: rotated(weekly), verb: advance(pinning), newest: 2, serves: true},
 		"destroy, disabling": {setup: rotated(weekly), verb: destroy(ctx), newest: 2},
-		"destroy, destroying": {setup: func(t *testing.T, w *world) {
-			rotated(weekly)(t, w)
+		"destroy, destroying": {setup: func(t *testing.T, m *lifecycletest.Memory) {
+			rotated(weekly)(t, m)
 			spec := orders()
 			spec.OnDestroy = keyring.DestroyDestroys
-			must[*keyring.Key](t)(w.run("setup").Update(ctx, spec))
+			must[*keyring.Key](t)(m.Run().Update(ctx, spec))
 		}, verb: destroy(ctx), newest: 2},
-		"adopt": {setup: func(_ *testing.T, w *world) {
-			w.objects["beef"] = &objects{secrets: 1, publics: 1, allowed: keyring.Sign | keyring.Verify, publicKey: keyring.PublicKey("pk")}
-		}, verb: func(s *lifecycle.Service) error {
+		"adopt": {setup: func(t *testing.T, m *lifecycletest.Memory) { m.MakeElsewhere(t, "beef", "legacy") }, verb: func(s *lifecycle.Service) error {
 			_, err := s.Adopt(ctx, lifecycle.Locator{ID: "beef"}, "orders")
 			return err
 		}, newest: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			clean := newWorld()
+			clean := lifecycletest.New(noon)
 			tc.setup(t, clean)
-			clean.clock = clean.clock.Add(tc.wait)
-			if err := tc.verb(clean.run("clean")); err != nil {
+			clean.Pass(tc.wait)
+			if err := tc.verb(clean.Run()); err != nil {
 				t.Fatal(err)
 			}
-			if bad := clean.violations("orders"); bad != nil {
+			if bad := clean.Violations("orders"); bad != nil {
 				t.Fatalf("without any kill: %q", bad)
 			}
-			if got := clean.records["orders"].Key.Counter; got != tc.newest {
+			if got := clean.Key("orders").Counter; got != tc.newest {
 				t.Fatalf("without any kill the counter is %d, want %d", got, tc.newest)
 			}
-			total := clean.writes
+			total := clean.Writes()
 			if total == 0 {
 				t.Fatal("the verb writes nothing")
 			}
 			for n := 1; n <= total; n++ {
-				for _, after := range []bool{false, true} {
-					t.Run(fmt.Sprintf("write %d of %d, after=%v", n, total, after), func(t *testing.T) {
-						w := newWorld()
-						tc.setup(t, w)
-						w.clock = w.clock.Add(tc.wait)
-						w.dieAt, w.after = n, after
-						if err := tc.verb(w.run("killed")); !fault.Is(err, fault.Unavailable) {
+				for _, when := range []lifecycletest.When{lifecycletest.Before, lifecycletest.After} {
+					t.Run(fmt.Sprintf("%s write %d of %d", when, n, total), func(t *testing.T) {
+						m := lifecycletest.New(noon)
+						tc.setup(t, m)
+						m.Pass(tc.wait)
+						if err := tc.verb(m.Doomed(n, when)); !fault.Is(err, fault.Unavailable) {
 							t.Fatalf("the killed run says %v", err)
 						}
-						if tc.serves && !w.serves("orders") {
-							t.Errorf("after the kill no version can sign: %+v", w.records["orders"].Key)
+						if tc.serves && !m.Signs("orders") {
+							t.Errorf("after the kill no version can sign: %+v", m.Key("orders"))
 						}
-						before := w.records["orders"]
-						w.dieAt = 0
-						if err := tc.verb(w.run("next")); err != nil {
+						before := m.Key("orders")
+						if err := tc.verb(m.Run()); err != nil {
 							t.Fatalf("the next run: %v", err)
 						}
-						if bad := w.violations("orders"); bad != nil {
-							t.Errorf("%q\nrecord before the next run: %+v", bad, before.Key)
+						if bad := m.Violations("orders"); bad != nil {
+							t.Errorf("%q\nrecord before the next run: %+v", bad, before)
 						}
-						if got := w.records["orders"].Key.Counter; got > tc.newest+1 {
+						if got := m.Key("orders").Counter; got > tc.newest+1 {
 							t.Errorf("counter %d: more than one number was lost to one kill", got)
 						}
 					})
