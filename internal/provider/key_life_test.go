@@ -9,15 +9,16 @@ import (
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
+	"github.com/keystead/terraform-provider-hsm/internal/lifecycle/lifecycletest"
 )
 
-func newKey(t *testing.T, m *memory) *core {
+func newKey(t *testing.T, m *lifecycletest.Memory) *core {
 	t.Helper()
-	return &core{server: m.serve(t), t: t, resource: "hsm_key"}
+	return &core{server: serveMemory(t, m), t: t, resource: "hsm_key"}
 }
 
 func TestKeyLife(t *testing.T) {
-	c := newKey(t, newMemory())
+	c := newKey(t, lifecycletest.New(newYear))
 	c.apply(keyConfig)
 	for name, want := range (values{
 		"id": "orders", "current_version": 1, "created_at": "2027-01-01T00:00:00Z", "enabled": true, "deletion_protection": true,
@@ -60,7 +61,7 @@ func version(t *testing.T, state values, number string) values {
 }
 
 func TestSecretKey(t *testing.T) {
-	c := newKey(t, newMemory())
+	c := newKey(t, lifecycletest.New(newYear))
 	c.apply(values{"name": "archive", "algorithm": "AES_256"})
 	if c.state["public_key_pem"] != nil || c.state["public_key_jwk"] != nil || version(t, c.state, "1")["public_key_pem"] != nil {
 		t.Error("a secret key has a public key")
@@ -71,7 +72,7 @@ func TestSecretKey(t *testing.T) {
 }
 
 func TestSuspendedKey(t *testing.T) {
-	m := newMemory()
+	m := lifecycletest.New(newYear)
 	c := newKey(t, m)
 	c.apply(keyConfig)
 	c.apply(with(keyConfig, "enabled", false))
@@ -86,13 +87,13 @@ func TestSuspendedKey(t *testing.T) {
 
 // Somebody turned a flag back on: the next plan puts it right.
 func TestDriftIsPutRight(t *testing.T) {
-	m := newMemory()
+	m := lifecycletest.New(newYear)
 	c := newKey(t, m)
 	config := with(keyConfig, "enabled", false)
 	c.apply(keyConfig)
 	c.apply(config)
-	for _, o := range m.objects {
-		o.allowed = keyring.Sign
+	for _, o := range m.Objects {
+		o.Allowed = keyring.Sign
 	}
 	c.refresh()
 	if v := version(t, c.state, "1"); v["enforcement"] != "drifted" {
@@ -101,20 +102,20 @@ func TestDriftIsPutRight(t *testing.T) {
 	if p := c.apply(config); len(p.changed()) != 1 {
 		t.Errorf("the plan changed %v", p.changed())
 	}
-	for _, o := range m.objects {
-		if o.allowed != keyring.None {
-			t.Errorf("the object may still %s", o.allowed)
+	for _, o := range m.Objects {
+		if o.Allowed != keyring.None {
+			t.Errorf("the object may still %s", o.Allowed)
 		}
 	}
 }
 
 func TestKeyImport(t *testing.T) {
-	m := newMemory()
+	m := lifecycletest.New(newYear)
 	config := with(keyConfig, "tags", values{"team": "a"}, "allowed_mechanisms", []any{"CKM_ECDSA"}, "on_destroy", "retain", "deletion_protection", false)
 	newKey(t, m).apply(config)
 	newKey(t, m).importID("orders", config)
 
-	m.makeElsewhere(t, "old", "legacy")
+	m.MakeElsewhere(t, "6f6c64", "legacy")
 	adopted := newKey(t, m)
 	adopted.importID("pkcs11:object=legacy;id=%6F%6C%64;token=memory;serial=0815", values{"name": "legacy", "algorithm": "EC_P256"})
 	if v := version(t, adopted.state, "1"); v["cka_id"] != "6f6c64" || v["local"] != false {
@@ -122,12 +123,12 @@ func TestKeyImport(t *testing.T) {
 	}
 	newKey(t, m).importID("PKCS11:id=%6F%6C%64", values{"name": "legacy", "algorithm": "EC_P256"})
 
-	m.makeElsewhere(t, "older", "Label with spaces")
+	m.MakeElsewhere(t, "6f6c646572", "Label with spaces")
 	newKey(t, m).importID("pkcs11:id=%6F%6C%64%65%72?x-name=older", values{"name": "older", "algorithm": "EC_P256"})
 }
 
 func TestKeyImportRefuses(t *testing.T) {
-	m := newMemory()
+	m := lifecycletest.New(newYear)
 	newKey(t, m).apply(keyConfig)
 	for id, says := range map[string][]string{
 		"nothing":                         {"not found", "no key of this name"},
@@ -141,7 +142,7 @@ func TestKeyImportRefuses(t *testing.T) {
 		"pkcs11:object=unheard-of":        {"no such object"},
 	} {
 		t.Run(id, func(t *testing.T) {
-			s := m.serve(t)
+			s := serveMemory(t, m)
 			resp, err := s.ImportResourceState(t.Context(), &tfprotov6.ImportResourceStateRequest{TypeName: "hsm_key", ID: id})
 			if err != nil {
 				t.Fatal(err)
@@ -163,15 +164,15 @@ func TestPlanAsksTheToken(t *testing.T) {
 		"mechanism": {with(keyConfig, "allowed_mechanisms", []any{"CKM_FOO"}), "allowed_mechanisms", []string{"CKM_FOO", "CKM_ECDSA"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			wantDiagnostic(t, newMemory().serve(t).plan(t, "hsm_key", nil, test.config).diagnostics, test.attribute, test.says...)
+			wantDiagnostic(t, serveMemory(t, lifecycletest.New(newYear)).plan(t, "hsm_key", nil, test.config).diagnostics, test.attribute, test.says...)
 		})
 	}
 }
 
 func TestWrongEnvironmentAtPlan(t *testing.T) {
-	m := newMemory()
-	m.stamp = "prod"
-	s := m.serve(t)
+	m := lifecycletest.New(newYear)
+	m.Stamp = "prod"
+	s := serveMemory(t, m)
 	wantDiagnostic(t, s.plan(t, "hsm_key", nil, keyConfig).diagnostics, "", "wrong environment", `"prod"`, `"test"`)
 	wantDiagnostic(t, s.plan(t, "hsm_key_rotation", nil, rotationConfig).diagnostics, "", "wrong environment", `"prod"`, `"test"`)
 }
@@ -183,7 +184,7 @@ func TestTroubleKeepsState(t *testing.T) {
 			continue
 		}
 		t.Run(kind.String(), func(t *testing.T) {
-			m := newMemory()
+			m := lifecycletest.New(newYear)
 			key := newKey(t, m)
 			key.apply(keyConfig)
 			rotation := &core{server: key.server, t: t, resource: "hsm_key_rotation"}
@@ -197,7 +198,7 @@ func TestTroubleKeepsState(t *testing.T) {
 				before := c.state
 				planned, created := c.plan(t, c.resource, c.state, config).values, c.plan(t, c.resource, nil, fresh).values
 
-				m.trouble = &fault.Error{Kind: kind, Op: "do it", Problem: "It does not work.", Code: "C_DoIt: CKR_NO"}
+				m.Trouble = &fault.Error{Kind: kind, Op: "do it", Problem: "It does not work.", Code: "C_DoIt: CKR_NO"}
 				state, diagnostics := c.read(c.state)
 				wantDiagnostic(t, diagnostics, "", "ERROR", "It does not work.", "[C_DoIt: CKR_NO]")
 				same(t, "read", before, state)
@@ -212,7 +213,7 @@ func TestTroubleKeepsState(t *testing.T) {
 				if state != nil {
 					t.Errorf("a failed creation left the state %v", state)
 				}
-				m.trouble = nil
+				m.Trouble = nil
 			}
 		})
 	}
@@ -227,7 +228,7 @@ func same(t *testing.T, what string, want, got values) {
 
 // A key that is gone conclusively leaves the state, with the reason.
 func TestGone(t *testing.T) {
-	m := newMemory()
+	m := lifecycletest.New(newYear)
 	key := newKey(t, m)
 	config := with(keyConfig, "deletion_protection", false)
 	key.apply(config)
@@ -243,8 +244,8 @@ func TestGone(t *testing.T) {
 
 // With a thousand keys, the same warning a thousand times would bury every other.
 func TestWarningsComeOnce(t *testing.T) {
-	m := newMemory()
-	m.lies, m.warnings = true, []string{"The PIN was entered wrongly before."}
+	m := lifecycletest.New(newYear)
+	m.Lies, m.Warnings = true, []string{"The PIN was entered wrongly before."}
 	c := newKey(t, m)
 	c.apply(keyConfig)
 	c.state = nil

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
+	"github.com/keystead/terraform-provider-hsm/internal/lifecycle/lifecycletest"
 )
 
 const (
@@ -20,13 +21,13 @@ const (
 // rotated is a key and its rotation on one token.
 type rotated struct {
 	*core
-	m   *memory
+	m   *lifecycletest.Memory
 	key *core
 }
 
 func newRotation(t *testing.T, createFirst bool, config values) *rotated {
 	t.Helper()
-	m := newMemory()
+	m := lifecycletest.New(newYear)
 	r := &rotated{m: m, key: newKey(t, m)}
 	r.key.apply(keyConfig)
 	r.core = &core{server: r.key.server, t: t, resource: "hsm_key_rotation", createFirst: createFirst}
@@ -79,7 +80,7 @@ func names(v values) []string {
 	return all
 }
 
-func (r *rotated) pass(d time.Duration) { r.m.clock = r.m.clock.Add(d) }
+func (r *rotated) pass(d time.Duration) { r.m.Pass(d) }
 
 func TestRotationTakesTheFirstVersion(t *testing.T) {
 	r := newRotation(t, false, rotationConfig)
@@ -209,7 +210,7 @@ func TestRevoke(t *testing.T) {
 		r.want(values{"id": "orders/2", "version": 1, "trusted": "1", "states": "1:active 2:compromised"})
 	})
 	t.Run("a version that never was, at creation", func(t *testing.T) {
-		m := newMemory()
+		m := lifecycletest.New(newYear)
 		key := newKey(t, m)
 		key.apply(keyConfig)
 		c := &core{server: key.server, t: t, resource: "hsm_key_rotation"}
@@ -279,7 +280,7 @@ func TestRotationImport(t *testing.T) {
 		})
 	}
 	t.Run("a key that nobody rotated", func(t *testing.T) {
-		m := newMemory()
+		m := lifecycletest.New(newYear)
 		key := newKey(t, m)
 		key.apply(keyConfig)
 		c := &core{server: key.server, t: t, resource: "hsm_key_rotation"}
@@ -315,9 +316,9 @@ func TestSuperseded(t *testing.T) {
 func TestRelease(t *testing.T) {
 	r := newRotation(t, false, rotationConfig)
 	r.apply(nil)
-	for _, o := range r.m.objects {
-		if o.allowed != keyring.Sign|keyring.Verify {
-			t.Errorf("the object may %s", o.allowed)
+	for _, o := range r.m.Objects {
+		if o.Allowed != keyring.Sign|keyring.Verify {
+			t.Errorf("the object may %s", o.Allowed)
 		}
 	}
 	r.key.settled(keyConfig)
@@ -327,8 +328,8 @@ func TestDriftOfAnOldVersion(t *testing.T) {
 	r := newRotation(t, false, rotationConfig)
 	r.pass(period)
 	r.apply(rotationConfig)
-	for _, o := range r.m.objects {
-		o.allowed |= keyring.Sign
+	for _, o := range r.m.Objects {
+		o.Allowed |= keyring.Sign
 	}
 	r.refresh()
 	r.want(values{"pending_transitions": []any{"enforce 1"}})
