@@ -103,7 +103,7 @@ func (c *Catalog) Load(ctx context.Context, name string) (lifecycle.Record, erro
 
 func notFound(label string) error {
 	return &fault.Error{
-		Kind: fault.NotFound, Op: "load record", Subject: subject(label), Problem: "There is no record of this name on the token.",
+		Kind: fault.NotFound, Op: "read key", Subject: subject(label), Problem: "There is no key of this name: the token holds no record of it.",
 	}
 }
 
