@@ -379,15 +379,31 @@ func TestCreateDisabled(t *testing.T) {
 	mustSign(t, token, k.at("versions", "1", "cka_id"), digest)
 }
 
-func TestDisabledKeyIsNotRotated(t *testing.T) {
-	token := softhsm.New(t, "acceptance")
-	c := newCLI(t, orders(token, "", schedule+createFirst))
-	c.apply()
-	c.configure(orders(token, "enabled = false", schedule+createFirst))
-	c.apply()
-	c.failing([]string{"apply", "-auto-approve", "-replace=" + rotator}, "disabled", "Enable it first")
-	c.noChanges()
-	c.state(rotator).want(t, "version=1", "id=orders/1")
+// TestRevocationOfASuspendedKey: suspend first, revoke then, as one does in an
+// incident. The successor is suspended too.
+func TestRevocationOfASuspendedKey(t *testing.T) {
+	bothOrders(t, func(t *testing.T, token *softhsm.Token, order, replacement string) {
+		c := newCLI(t, orders(token, "", schedule+order))
+		c.apply()
+		c.configure(orders(token, "enabled = false", schedule+order))
+		c.apply()
+		c.configure(orders(token, "enabled = false", schedule+order+`revoke = { "1" = "key_compromise" }`+"\n"))
+		if got := c.changes(); got[rotator] != replacement {
+			t.Errorf("the plan is %v, want %s", got, replacement)
+		}
+		c.apply()
+		c.noChanges()
+		r := c.state(rotator)
+		r.want(t, "version=2", "versions/1/state=compromised", "versions/2/state=suspended", "versions/2/enforcement=hsm")
+		for _, number := range []string{"1", "2"} {
+			refusesToSign(t, token, r.at("versions", number, "cka_id"))
+		}
+		c.configure(orders(token, "", schedule+order+`revoke = { "1" = "key_compromise" }`+"\n"))
+		c.apply()
+		c.noChanges()
+		mustSign(t, token, r.at("versions", "2", "cka_id"), digest)
+		refusesToSign(t, token, r.at("versions", "1", "cka_id"))
+	})
 }
 
 func TestDriftOfFlags(t *testing.T) {
@@ -446,6 +462,54 @@ func TestImport(t *testing.T) {
 	c.apply("-replace=" + rotator)
 	c.noChanges()
 	c.state(rotator).want(t, "version=3")
+}
+
+// TestImportOfARemovedKey: every plan carries out an import block, so an import
+// switches nothing on; the apply after it does.
+func TestImportOfARemovedKey(t *testing.T) {
+	token := softhsm.New(t, "acceptance")
+	key, _, _ := strings.Cut(orders(token, "", schedule), `resource "hsm_key_rotation"`)
+	c := newCLI(t, key)
+	c.apply()
+	id := c.state("hsm_key.orders").at("versions", "1", "cka_id")
+	c.mustRun("destroy", "-auto-approve")
+	refusesToSign(t, token, id)
+
+	before := token.Tool(t, "--list-objects")
+	c.configure(key + "import {\n  to = hsm_key.orders\n  id = \"orders\"\n}\n")
+	if got := c.changes(); got["hsm_key.orders"] != "update" {
+		t.Errorf("the plan is %v, want the key imported and enabled", got)
+	}
+	if after := token.Tool(t, "--list-objects"); after != before {
+		t.Errorf("a plan changed the token.\nbefore:\n%s\nafter:\n%s", before, after)
+	}
+	c.apply()
+	c.noChanges()
+	mustSign(t, token, id, digest)
+
+	// With a configuration that says what the key is, there is nothing to do.
+	c.configure(key)
+	c.mustRun("destroy", "-auto-approve")
+	c.configure(strings.Replace(key, "deletion_protection", "enabled = false\n  deletion_protection", 1))
+	c.mustRun("import", "hsm_key.orders", "orders")
+	c.noChanges()
+	c.configure(key)
+	c.apply()
+	c.noChanges()
+	mustSign(t, token, id, digest)
+}
+
+func TestRetainedKey(t *testing.T) {
+	token := softhsm.New(t, "acceptance")
+	key, _, _ := strings.Cut(orders(token, `on_destroy = "retain"`, schedule), `resource "hsm_key_rotation"`)
+	c := newCLI(t, key)
+	c.apply()
+	id := c.state("hsm_key.orders").at("versions", "1", "cka_id")
+	c.mustRun("destroy", "-auto-approve")
+	mustSign(t, token, id, digest)
+	c.failing([]string{"apply", "-auto-approve"}, "import {")
+	c.mustRun("import", "hsm_key.orders", "orders")
+	c.noChanges()
 }
 
 func TestDestroy(t *testing.T) {

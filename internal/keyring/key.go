@@ -40,7 +40,8 @@ type Declaration struct {
 	Pinned            int               `json:"pinned_version,omitempty"`
 }
 
-// Tombstone says when and how a key's declaration was removed.
+// Tombstone says when and how a key was removed. A key that was retained has none:
+// only its declaration is gone.
 type Tombstone struct {
 	At     time.Time `json:"at"`
 	Actor  string    `json:"actor"`
@@ -77,7 +78,7 @@ func (k *Key) State(v *Version) State {
 		return Compromised
 	case !v.DeactivatedAt.IsZero() && (!v.RevokedAt.IsZero() || !v.RetiredAt.IsZero()):
 		return Deactivated // for good: there is nothing left to suspend
-	case !k.Spec.Enabled, k.Tombstone != nil && k.Tombstone.Action != DestroyRetains:
+	case !k.Spec.Enabled, k.Tombstone != nil:
 		return Suspended
 	case !v.DeactivatedAt.IsZero():
 		return Deactivated
@@ -144,13 +145,10 @@ func (k *Key) Newest() *Version {
 }
 
 // Superseded reports whether another rotation instance has taken over from the
-// one that made or claimed the version with the given number.
+// one that made or claimed the version with the given number. A key that no
+// instance manages is free for whichever is left.
 func (k *Key) Superseded(instance int) bool {
-	if k.Rotation != nil {
-		return k.Rotation.Instance != instance
-	}
-	newest := k.Newest()
-	return newest != nil && newest.Number != instance
+	return k.Rotation != nil && k.Rotation.Instance != instance
 }
 
 // Clone returns a deep copy, so that a caller may change it and lose it.

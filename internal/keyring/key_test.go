@@ -82,7 +82,6 @@ func TestState(t *testing.T) {
 		"disabled":            func(k *keyring.Key) { k.Spec.Enabled = false },
 		"tombstone, disabled": tombstone(keyring.DestroyDisables),
 		"tombstone, destroys": tombstone(keyring.DestroyDestroys),
-		"tombstone, retained": tombstone(keyring.DestroyRetains),
 	}
 	for name, tc := range map[string]struct {
 		facts      func(*keyring.Version)
@@ -220,7 +219,7 @@ func TestSuperseded(t *testing.T) {
 		"another manages it":            {two, 2, 1, true},
 		"rolled back, still its own":    {two, 1, 1, false},
 		"nobody, and the newest":        {two, 0, 2, false},
-		"nobody, and not the newest":    {two, 0, 1, true},
+		"nobody, and not the newest":    {two, 0, 1, false},
 		"nobody, and there is nothing":  {nil, 0, 1, false},
 		"another, and there is nothing": {nil, 2, 1, true},
 	} {

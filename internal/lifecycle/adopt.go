@@ -8,39 +8,21 @@ import (
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
-// Import takes a recorded key back under management. It undoes a removal that
-// disabled or retained the key; a destroyed key is fault.NotFound.
+// Import shows a recorded key to whoever wants to take it under management. It
+// changes nothing: an import block is carried out by every plan. A key that a
+// removal disabled is shown as disabled; Restore switches it on. A key that was
+// destroyed is fault.NotFound.
 func (s *Service) Import(ctx context.Context, name string) (*keyring.Key, error) {
-	defer s.lock(name)()
 	if err := keyring.ValidateName(name); err != nil {
 		return nil, err
 	}
-	if err := s.requireStamp(ctx, subject(name)); err != nil {
-		return nil, err
-	}
-	rec, err := s.open(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	k := rec.Key.Clone()
-	if !k.Committed() || (k.Tombstone != nil && k.Tombstone.Action == keyring.DestroyDestroys) {
-		return nil, removed(name, k)
-	}
-	if k.Tombstone == nil {
-		return s.observed(ctx, rec)
-	}
-	k.Tombstone = nil
-	for _, v := range k.Versions {
-		if v.DestroyedAt.IsZero() {
-			v.Record(s.now(), "restored", s.Actor, "the removed key was imported")
-		}
-	}
-	return s.carryOut(ctx, rec, k, "import")
+	return s.Read(ctx, name, Known{Imported: true})
 }
 
 // Adopt takes over a key that was made elsewhere. Its objects stay as they are;
-// its birth certificate is recorded as found. Without a name the object's label
-// serves. A key that is recorded already is returned as it is.
+// its birth certificate is recorded as found, and the token stamped if it bears no
+// stamp yet. Without a name the object's label serves. A key that is recorded
+// already is returned as by Import.
 func (s *Service) Adopt(ctx context.Context, where Locator, name string) (*keyring.Key, error) {
 	if err := s.stamp(ctx); err != nil {
 		return nil, err

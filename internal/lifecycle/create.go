@@ -58,7 +58,7 @@ func (s *Service) reuse(ctx context.Context, spec keyring.Spec) (Record, *keyrin
 		return Record{}, nil, err
 	}
 	k := rec.Key.Clone()
-	if k.Committed() && (k.Tombstone == nil || k.Tombstone.Action == keyring.DestroyRetains) {
+	if k.Committed() && k.Tombstone == nil {
 		return Record{}, nil, nameTaken(spec.Name)
 	}
 	former := k.Spec

@@ -8,28 +8,32 @@ import (
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
-// Destroy removes a key's declaration as the record's OnDestroy says. The record
-// stays as a tombstone in every case, so that numbers are never reused. A key
-// that is protected, or that a rotation still manages, is fault.Protected. A key
-// that is gone already is no error.
+// Destroy removes a key as the record's OnDestroy says: it leaves it as it is, or
+// makes the record a tombstone, so that numbers are never reused. A key that is
+// protected, or that a rotation still manages, is fault.Protected. A key that was
+// removed already is no error; one that has no record at all is fault.Inconsistent.
 func (s *Service) Destroy(ctx context.Context, name string) error {
 	defer s.lock(name)()
-	rec, err := s.living(ctx, name)
-	if fault.Is(err, fault.NotFound) {
-		return nil
-	}
-	if err != nil {
+	if err := s.requireStamp(ctx, subject(name)); err != nil {
 		return err
+	}
+	rec, err := s.open(ctx, name)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return lost(name)
+	case err != nil:
+		return err
+	case !rec.Key.Committed() || rec.Key.Tombstone != nil:
+		return nil
 	}
 	if err := guarded(rec.Key); err != nil {
 		return err
 	}
+	if rec.Key.Spec.OnDestroy == keyring.DestroyRetains {
+		return nil
+	}
 	k := rec.Key.Clone()
 	k.Tombstone = &keyring.Tombstone{At: s.now(), Actor: s.Actor, Action: k.Spec.OnDestroy}
-	if k.Spec.OnDestroy == keyring.DestroyRetains {
-		_, err := s.Catalog.Replace(ctx, rec, k)
-		return err
-	}
 	for _, n := range k.Numbers() {
 		v := k.Versions[n]
 		if k.Spec.OnDestroy == keyring.DestroyDestroys && v.DestroyedAt.IsZero() {

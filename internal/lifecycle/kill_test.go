@@ -60,7 +60,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 		"create": {setup: func(*testing.T, *lifecycletest.Memory) {}, verb: func(s *lifecycle.Service) error {
 			_, err := s.Create(ctx, orders())
 			if fault.Is(err, fault.Exists) { // killed after the commit: Terraform is told to import
-				_, err = s.Import(ctx, "orders")
+				_, err = s.Restore(ctx, orders())
 			}
 			return err
 		}, newest: 1},
@@ -69,7 +69,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 			spec.Enabled = false
 			_, err := s.Create(ctx, spec)
 			if fault.Is(err, fault.Exists) {
-				_, err = s.Import(ctx, "orders")
+				_, err = s.Restore(ctx, spec)
 			}
 			return err
 		}, newest: 1},
@@ -81,7 +81,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 		}, verb: func(s *lifecycle.Service) error {
 			_, err := s.Create(ctx, orders())
 			if fault.Is(err, fault.Exists) {
-				_, err = s.Import(ctx, "orders")
+				_, err = s.Restore(ctx, orders())
 			}
 			return err
 		}, newest: 2},

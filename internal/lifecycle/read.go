@@ -12,14 +12,18 @@ import (
 // Known is what a caller remembers of a key from earlier: the evidence that the
 // token has to account for before the key may be called gone.
 type Known struct {
-	Refs   []keyring.Ref
-	Serial string // of the token that the key was last seen on; empty if unknown
+	Refs   []keyring.Ref // nothing is known of the key if there are none
+	Serial string        // of the token that the key was last seen on; empty if unknown
+	// Imported says that the caller has imported the key and changed nothing since:
+	// to it a key that a removal disabled is a disabled key.
+	Imported bool
 }
 
 // Read returns a key as it is now, each version with its enforcement as just
-// tried. fault.NotFound means that the key is gone, conclusively: removed by its
-// declaration, or record and objects both absent from the token that held them.
-// Every other error leaves the question open.
+// tried. fault.NotFound means that the key was removed, or that there never was
+// one: a removal always leaves a tombstone, so the record of a key that is known
+// and has none was lost or taken away. That is fault.Inconsistent, like every
+// other difference between what is known and what is there.
 func (s *Service) Read(ctx context.Context, name string, known Known) (*keyring.Key, error) {
 	defer s.lock(name)()
 	if err := s.requireStamp(ctx, subject(name)); err != nil {
@@ -32,22 +36,40 @@ func (s *Service) Read(ctx context.Context, name string, known Known) (*keyring.
 	if err != nil {
 		return nil, err
 	}
-	k := rec.Key.Clone()
-	if !k.Committed() || k.Tombstone != nil {
+	if k := rec.Key; !k.Committed() || (k.Tombstone != nil && !(known.Imported && restorable(k))) {
 		return nil, removed(name, k)
 	}
+	return s.observed(ctx, rec)
+}
+
+// observed returns the key with each version's enforcement as just tried. A key
+// that a removal disabled is shown as what it is: disabled.
+func (s *Service) observed(ctx context.Context, rec Record) (*keyring.Key, error) {
+	k := rec.Key.Clone()
 	for _, n := range k.Numbers() {
 		v := k.Versions[n]
+		var err error
 		if v.Enforcement, err = s.observe(ctx, k, v); err != nil {
 			return nil, err
 		}
 	}
+	if k.Tombstone != nil {
+		k.Spec.Enabled = false
+	}
 	return k, nil
+}
+
+// restorable reports whether a removed key can be taken back.
+func restorable(k *keyring.Key) bool {
+	return k.Committed() && k.Tombstone != nil && k.Tombstone.Action == keyring.DestroyDisables
 }
 
 // gone decides what a missing record means. The record may have been removed
 // while the key is still there, or this may be another token altogether.
 func (s *Service) gone(ctx context.Context, name string, known Known, absent error) error {
+	if len(known.Refs) == 0 {
+		return absent
+	}
 	info, err := s.Token.Info(ctx)
 	if err != nil {
 		return err
@@ -73,7 +95,16 @@ func (s *Service) gone(ctx context.Context, name string, known Known, absent err
 			}
 		}
 	}
-	return absent
+	return lost(name)
+}
+
+// lost is the fault of a key that is known and has no record, not even of its removal.
+func lost(name string) error {
+	return &fault.Error{
+		Kind: fault.Inconsistent, Op: "find key", Subject: subject(name),
+		Problem: "The key's record and its objects are no longer on the token. It was not removed by this provider, which would have left a record of that: somebody removed it with other tools, or the HSM was restored from an older backup.",
+		Hint:    "Restore the HSM from a backup that has the key. If it is lost for good, agree to that with `terraform state rm`; then a new one can be made.",
+	}
 }
 
 // percent writes hexadecimal as a percent-encoded byte string (RFC 3986, section 2.1).
@@ -87,11 +118,14 @@ func percent(id string) string {
 
 // removed says that a name has a record but no living key.
 func removed(name string, k *keyring.Key) error {
-	problem := "There is no key of this name: its creation was never completed."
+	problem, hint := "There is no key of this name: its creation was never completed.", ""
+	if restorable(k) {
+		hint = "To take it back, import it as hsm_key and apply."
+	}
 	if k.Tombstone != nil {
 		problem = fmt.Sprintf("The key was removed on %s by %s (on_destroy = %q).", k.Tombstone.At.Format("2006-01-02"), k.Tombstone.Actor, k.Tombstone.Action)
 	}
-	return &fault.Error{Kind: fault.NotFound, Op: "read key", Subject: subject(name), Problem: problem}
+	return &fault.Error{Kind: fault.NotFound, Op: "read key", Subject: subject(name), Problem: problem, Hint: hint}
 }
 
 // List returns every living key, by name, as recorded. The objects are not looked at.

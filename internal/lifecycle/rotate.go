@@ -14,6 +14,9 @@ import (
 // the record, never told by the caller. It returns the number of the version that
 // the instance made or claimed.
 //
+// A disabled key can be rotated too, when it is asked for: its new version is
+// suspended like the others, and takes over when the key is enabled.
+//
 // A failure leaves two usable versions, never none: the predecessor is demoted
 // only in the write that activates its successor. Killed after that write, the
 // next call finishes the hand-over and returns the version that is there.
@@ -26,12 +29,6 @@ func (s *Service) Rotate(ctx context.Context, name string, schedule rotation.Sch
 	rec, err := s.living(ctx, name)
 	if err != nil {
 		return nil, 0, err
-	}
-	if !rec.Key.Spec.Enabled {
-		return nil, 0, &fault.Error{
-			Kind: fault.Invalid, Op: "rotate key", Subject: subject(name),
-			Problem: "The key is disabled (enabled = false); a disabled key cannot be rotated.", Hint: "Enable it first, then apply again.",
-		}
 	}
 
 	// 1. Is there a version to claim, or does the key need a new one?

@@ -26,10 +26,14 @@ func TestRefusals(t *testing.T) {
 			want: fault.Exists, says: "id = \"orders\"",
 		},
 		"name retained": {
-			change: func(m *lifecycletest.Memory) {
-				m.Key("orders").Tombstone = &keyring.Tombstone{Action: keyring.DestroyRetains}
+			change: func(m *lifecycletest.Memory) { m.Key("orders").Spec.OnDestroy = keyring.DestroyRetains },
+			verb: func(s *lifecycle.Service) error {
+				if err := s.Destroy(ctx, "orders"); err != nil {
+					return err
+				}
+				_, err := s.Create(ctx, orders())
+				return err
 			},
-			verb: func(s *lifecycle.Service) error { _, err := s.Create(ctx, orders()); return err },
 			want: fault.Exists, says: "import",
 		},
 		"algorithm this token lacks": {
@@ -61,10 +65,19 @@ func TestRefusals(t *testing.T) {
 			},
 			want: fault.Conflict, says: "on elsewhere",
 		},
-		"rotating a disabled key": {
-			change: func(m *lifecycletest.Memory) { m.Key("orders").Spec.Enabled = false },
-			verb:   func(s *lifecycle.Service) error { _, _, err := s.Rotate(ctx, "orders", weekly); return err },
-			want:   fault.Invalid, says: "Enable it first",
+		"updating a removed key": {
+			change: func(m *lifecycletest.Memory) {
+				m.Key("orders").Tombstone = &keyring.Tombstone{At: noon, Actor: "bob", Action: keyring.DestroyDisables}
+			},
+			verb: func(s *lifecycle.Service) error { _, err := s.Update(ctx, orders()); return err },
+			want: fault.NotFound, says: "import it as hsm_key",
+		},
+		"restoring a destroyed key": {
+			change: func(m *lifecycletest.Memory) {
+				m.Key("orders").Tombstone = &keyring.Tombstone{At: noon, Actor: "bob", Action: keyring.DestroyDestroys}
+			},
+			verb: func(s *lifecycle.Service) error { _, err := s.Restore(ctx, orders()); return err },
+			want: fault.NotFound, says: "by bob",
 		},
 		"revoking an unknown version": {
 			verb: func(s *lifecycle.Service) error {
@@ -167,7 +180,7 @@ func TestReadEvidence(t *testing.T) {
 		want   fault.Kind
 		says   string
 	}{
-		"record and objects gone": {change: func(m *lifecycletest.Memory) { clear(m.Records); clear(m.Objects) }, want: fault.NotFound},
+		"record and objects gone": {change: func(m *lifecycletest.Memory) { clear(m.Records); clear(m.Objects) }, want: fault.Inconsistent, says: "terraform state rm"},
 		"removed by its declaration": {change: func(m *lifecycletest.Memory) {
 			m.Key("orders").Tombstone = &keyring.Tombstone{Action: keyring.DestroyDisables}
 		}, want: fault.NotFound},
@@ -301,7 +314,19 @@ func TestNumbersAreNeverReused(t *testing.T) {
 	}
 }
 
-func TestImportUndoesDisabling(t *testing.T) {
+// TestDestroyWithoutARecord: a removal leaves a tombstone, so no record at all is
+// not a removal.
+func TestDestroyWithoutARecord(t *testing.T) {
+	m := withKey(t)
+	clear(m.Records)
+	if err := m.Run().Destroy(context.Background(), "orders"); !fault.Is(err, fault.Inconsistent) {
+		t.Errorf("got %v, want an inconsistency", err)
+	}
+}
+
+// TestRestoreUndoesDisabling: an import shows the removed key and changes nothing,
+// as every plan with an import block carries it out; the apply after it does.
+func TestRestoreUndoesDisabling(t *testing.T) {
 	ctx := context.Background()
 	m := withKey(t)
 	s := m.Run()
@@ -311,9 +336,47 @@ func TestImportUndoesDisabling(t *testing.T) {
 	if allowed := m.ObjectsOf("orders", 1).Allowed; allowed != keyring.None {
 		t.Fatalf("a removed key may still %s", allowed)
 	}
+	s = m.Run()
 	got := must[*keyring.Key](t)(s.Import(ctx, "orders"))
+	if got.Spec.Enabled || m.Writes() != 0 {
+		t.Errorf("the import made %d writes and shows enabled = %t", m.Writes(), got.Spec.Enabled)
+	}
+	if _, err := s.Read(ctx, "orders", lifecycle.Known{}); !fault.Is(err, fault.NotFound) {
+		t.Errorf("to others the removed key is %v", err)
+	}
+	got = must[*keyring.Key](t)(s.Restore(ctx, orders()))
 	if allowed := m.ObjectsOf("orders", 1).Allowed; got.Tombstone != nil || allowed != keyring.Sign|keyring.Verify {
-		t.Errorf("after the import the key may %s", allowed)
+		t.Errorf("restored, the key may %s", allowed)
+	}
+	if bad := m.Violations("orders"); bad != nil {
+		t.Error(bad)
+	}
+}
+
+func TestDisabledKeyIsRotatedSuspended(t *testing.T) {
+	ctx := context.Background()
+	m := withKey(t)
+	s := m.Run()
+	spec := orders()
+	spec.Enabled = false
+	must[*keyring.Key](t)(s.Update(ctx, spec))
+	schedule := weekly
+	schedule.Revoke = map[int]keyring.Reason{1: keyring.KeyCompromise}
+	k, instance, err := s.Rotate(ctx, "orders", schedule)
+	if err != nil || instance != 2 {
+		t.Fatalf("Rotate made instance %d, %v", instance, err)
+	}
+	for n, want := range map[int]keyring.State{1: keyring.Compromised, 2: keyring.Suspended} {
+		if got := k.State(k.Versions[n]); got != want || m.ObjectsOf("orders", n).Allowed != keyring.None {
+			t.Errorf("version %d is %s and may %s", n, got, m.ObjectsOf("orders", n).Allowed)
+		}
+	}
+	k = must[*keyring.Key](t)(s.Update(ctx, orders()))
+	if k.State(k.Versions[2]) != keyring.Active {
+		t.Errorf("enabled again, version 2 is %s", k.State(k.Versions[2]))
+	}
+	if bad := m.Violations("orders"); bad != nil {
+		t.Error(bad)
 	}
 }
 

@@ -34,7 +34,7 @@ func (s *Service) open(ctx context.Context, name string) (Record, error) {
 	}
 	if w := rec.Key.Work; w != nil && w.Run != s.Run && s.now().Sub(w.Since) < lease && s.Alive(*w) {
 		return Record{}, &fault.Error{
-			Kind: fault.Conflict, Op: w.What, Subject: subject(name),
+			Kind: fault.Conflict, Op: w.What + " key", Subject: subject(name),
 			Problem: fmt.Sprintf("Another run is working on this key (process %d on %s, since %s).", w.PID, w.Host, w.Since.Format(time.RFC3339)),
 			Hint:    fmt.Sprintf("Wait for it to finish and run again. If it was killed, its claim lapses %s after it began.", lease),
 		}

@@ -10,30 +10,38 @@ import (
 // with it, whether the spec changed or somebody changed the objects. Killed
 // anywhere, the next verb finishes it.
 func (s *Service) Update(ctx context.Context, spec keyring.Spec) (*keyring.Key, error) {
+	return s.update(ctx, spec, s.living)
+}
+
+// Restore is the first Update after an import: it also takes back a key that was
+// removed and disabled.
+func (s *Service) Restore(ctx context.Context, spec keyring.Spec) (*keyring.Key, error) {
+	return s.update(ctx, spec, s.known)
+}
+
+func (s *Service) update(ctx context.Context, spec keyring.Spec, open func(context.Context, string) (Record, error)) (*keyring.Key, error) {
 	defer s.lock(spec.Name)()
 	if err := s.Check(ctx, spec); err != nil {
 		return nil, err
 	}
-	rec, err := s.living(ctx, spec.Name)
+	rec, err := open(ctx, spec.Name)
 	if err != nil {
 		return nil, err
 	}
 	k := rec.Key.Clone()
-	k.Spec = spec
-	for _, v := range k.Versions {
+	was := k.Spec.Enabled && k.Tombstone == nil
+	k.Spec, k.Tombstone = spec, nil
+	for _, n := range k.Numbers() {
+		v := k.Versions[n]
 		if v.Algorithm == spec.Algorithm {
 			v.Operations = spec.Operations
 		}
-	}
-	if was := rec.Key.Spec.Enabled; was != spec.Enabled {
-		what := "suspended"
-		if spec.Enabled {
-			what = "resumed"
-		}
-		for _, v := range k.Versions {
-			if v.DestroyedAt.IsZero() {
-				v.Record(s.now(), what, s.Actor, "")
+		if v.DestroyedAt.IsZero() && was != spec.Enabled {
+			what := "suspended"
+			if spec.Enabled {
+				what = "resumed"
 			}
+			v.Record(s.now(), what, s.Actor, "")
 		}
 	}
 	return s.carryOut(ctx, rec, k, "update")
@@ -64,29 +72,23 @@ func (s *Service) carryOut(ctx context.Context, rec Record, k *keyring.Key, what
 	return s.observed(ctx, rec)
 }
 
-// observed returns the key with each version's enforcement as just tried.
-func (s *Service) observed(ctx context.Context, rec Record) (*keyring.Key, error) {
-	k := rec.Key.Clone()
-	for _, v := range k.Versions {
-		var err error
-		if v.Enforcement, err = s.observe(ctx, k, v); err != nil {
-			return nil, err
-		}
-	}
-	return k, nil
-}
-
 // living opens a record and refuses one without a living key (fault.NotFound).
 func (s *Service) living(ctx context.Context, name string) (Record, error) {
+	rec, err := s.known(ctx, name)
+	if err == nil && rec.Key.Tombstone != nil {
+		err = removed(name, rec.Key)
+	}
+	return rec, err
+}
+
+// known is living, but accepts a key that a removal disabled.
+func (s *Service) known(ctx context.Context, name string) (Record, error) {
 	if err := s.requireStamp(ctx, subject(name)); err != nil {
 		return Record{}, err
 	}
 	rec, err := s.open(ctx, name)
-	if err != nil {
-		return Record{}, err
+	if err == nil && (!rec.Key.Committed() || (rec.Key.Tombstone != nil && !restorable(rec.Key))) {
+		err = removed(name, rec.Key)
 	}
-	if !rec.Key.Committed() || rec.Key.Tombstone != nil {
-		return Record{}, removed(name, rec.Key)
-	}
-	return rec, nil
+	return rec, err
 }

@@ -16,9 +16,16 @@ import (
 	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
 )
 
+// imported is the entry in the private state of a key that was imported after it
+// had been removed, until the first apply restores it. An import changes nothing on
+// the token that a key could notice: every plan carries out an import block.
+const imported = "imported"
+
 // ImportState takes the name of a recorded key, or the PKCS#11 URI of a key that
-// was made elsewhere. It gives the complete state, so that the plan after it has
-// nothing to add.
+// was made elsewhere, of which it writes a record. It gives the complete state, so
+// that the plan after it has nothing to add. A key that was removed with on_destroy =
+// "disable" is shown as what it is, disabled; the plan after it enables it again if
+// the configuration says so.
 func (r *keyResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	ctx, service := r.client.begin(ctx, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
@@ -36,8 +43,12 @@ func (r *keyResource) ImportState(ctx context.Context, req resource.ImportStateR
 		return
 	}
 	now := newKeyModel(ctx, key, token, &resp.Diagnostics)
-	if !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(resp.State.Set(ctx, now)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, now)...)
+	if key.Tombstone != nil {
+		resp.Diagnostics.Append(resp.Private.SetKey(ctx, imported, []byte("true"))...)
 	}
 }
 

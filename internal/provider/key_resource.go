@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
@@ -84,6 +85,7 @@ func (r *keyResource) Read(ctx context.Context, req resource.ReadRequest, resp *
 	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
 	ctx, service := r.client.begin(ctx, &resp.Diagnostics)
 	remembered := known(ctx, prior.Versions, &resp.Diagnostics)
+	remembered.Imported = has(ctx, req.Private, imported, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -109,6 +111,9 @@ func (r *keyResource) Read(ctx context.Context, req resource.ReadRequest, resp *
 	}
 	now.likeWritten(prior)
 	resp.Diagnostics.Append(resp.State.Set(ctx, now)...)
+	if remembered.Imported && key.Tombstone == nil { // somebody else has restored it
+		resp.Diagnostics.Append(resp.Private.SetKey(ctx, imported, nil)...)
+	}
 }
 
 // Update changes what is asked of the key and puts right what has drifted. On an
@@ -127,8 +132,12 @@ func (r *keyResource) Update(ctx context.Context, req resource.UpdateRequest, re
 		report(&resp.Diagnostics, err)
 		return
 	}
+	change := service.Update
+	if has(ctx, req.Private, imported, &resp.Diagnostics) {
+		change = service.Restore
+	}
 	tflog.Debug(ctx, "updating key", map[string]any{"key": spec.Name})
-	key, err := service.Update(ctx, spec)
+	key, err := change(ctx, spec)
 	if err != nil {
 		report(&resp.Diagnostics, err)
 		return
@@ -138,6 +147,7 @@ func (r *keyResource) Update(ctx context.Context, req resource.UpdateRequest, re
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan.settle(now))...)
+	resp.Diagnostics.Append(resp.Private.SetKey(ctx, imported, nil)...)
 }
 
 // Delete removes the key as its record says. A key that is gone already is no error.
@@ -153,4 +163,16 @@ func (r *keyResource) Delete(ctx context.Context, req resource.DeleteRequest, re
 	if err := service.Destroy(ctx, prior.ID.ValueString()); !fault.Is(err, fault.NotFound) {
 		report(&resp.Diagnostics, err)
 	}
+}
+
+// privateState is the part of the private state that is read here.
+type privateState interface {
+	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
+}
+
+// has reports whether the private state has an entry.
+func has(ctx context.Context, private privateState, key string, diags *diag.Diagnostics) bool {
+	value, more := private.GetKey(ctx, key)
+	diags.Append(more...)
+	return len(value) > 0
 }
