@@ -1,5 +1,5 @@
-# A key that this provider made, by its name. If it was removed with on_destroy =
-# "disable", the import switches it on again; an import block does so at plan.
+# A key that this provider made, by its name. One that was removed with on_destroy =
+# "disable" is imported as disabled; the next apply switches it on again.
 terraform import hsm_key.invoices invoices
 
 # A key that was made elsewhere, by a PKCS#11 URI with its label, its id, or both.
