@@ -1,12 +1,12 @@
 package hsm
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
 
 	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
 )
@@ -41,36 +41,12 @@ func (t *Token) describeFound(ctx context.Context, m material, attested bool) (l
 }
 
 // belong shows that the halves of a pair belong together: by the modulus for RSA,
-// by a signature for the curves, by a key agreement where only that is permitted.
-// fault.Inconsistent if they do not; nil also where nothing can be shown.
+// and by using the private half. fault.Inconsistent if they do not; nil also where
+// nothing can be shown.
 func (t *Token) belong(ctx context.Context, m material) error {
-	if m.algorithm.Family() == keyring.RSA {
-		if private := m.secret.Bytes(cryptoki.CKA_MODULUS); private != nil && !bytes.Equal(trim(private), trim(m.public.Bytes(cryptoki.CKA_MODULUS))) {
-			return strange(m.public, "It is not the public half of the private key with the same id: their moduli differ.")
-		}
+	err := t.together(ctx, m)
+	if err == nil || errors.Is(err, errUntested) || definite(err) && !fault.Is(err, fault.Inconsistent) {
 		return nil
 	}
-	known, err := t.device.Mechanisms(ctx)
-	if err != nil {
-		return err
-	}
-	algorithm, err := recognise(m.public)
-	if err != nil {
-		return err
-	}
-	if algorithm != m.algorithm {
-		return strange(m.public, "It is not on the curve of the private key with the same id.")
-	}
-	switch {
-	case permitted(m.secret).Has(keyring.Sign):
-		err = t.testSign(ctx, m, keyring.Sign, known)
-	case permitted(m.secret).Has(keyring.Derive):
-		err = t.testAgreement(ctx, m, known)
-	}
-	if err != nil && !errors.Is(err, errUntested) {
-		return failed(err, "find key", describe(m.public), "The public key does not go with the private key of the same id.")
-	}
-	return nil
+	return failed(err, "find key", describe(m.public), "The public key does not go with the private key of the same id.")
 }
-
-func trim(number []byte) []byte { return bytes.TrimLeft(number, "\x00") }

@@ -15,6 +15,9 @@ import (
 // and numbers the way they are made.
 const checkLabel = "hsm-kcv-v1"
 
+// shownPrefix marks what the token shows of itself, see CheckValue.
+const shownPrefix = "kcv:"
+
 // CheckValue makes the published form of a key check value out of what the key
 // computed: the SHA-256, in lower-case hexadecimal, of the label "hsm-kcv-v1", the
 // algorithm's name and the output, one after the other.
@@ -24,7 +27,8 @@ const checkLabel = "hsm-kcv-v1"
 //
 //   - for an AES key that may encrypt, the encryption of 16 zero bytes by the bare
 //     block cipher (ECB; CBC with a zero initialisation vector and CTR with a zero
-//     counter block give the same), as in ANSI X9.24-1;
+//     counter block give the same), as in ANSI X9.24-1; one that may only decrypt
+//     computes the same by decryption with CTR;
 //   - for an AES key that may only sign, the CMAC (SP 800-38B) of the label, which
 //     is the way of ANSI X9.24-1:2017 annex A for AES;
 //   - for an HMAC key that may sign, the HMAC of the label with the key's own hash.
@@ -52,15 +56,8 @@ func (t *Token) checkValue(ctx context.Context, m material) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	compute := []func() ([]byte, error){}
-	if m.algorithm.Family() == keyring.AES && permitted(m.secret).Has(keyring.Encrypt) {
-		compute = append(compute, func() ([]byte, error) { return t.zeroBlock(ctx, m, known) })
-	}
-	if permitted(m.secret).Has(keyring.Sign) && m.hasOwnMAC(known) {
-		compute = append(compute, func() ([]byte, error) { return t.mac(ctx, m, known, []byte(checkLabel)) })
-	}
-	for _, c := range compute {
-		out, err := c()
+	for _, compute := range t.checkOutputs(m, known) {
+		out, err := compute(ctx)
 		if err == nil {
 			return CheckValue(m.algorithm, out), nil
 		}
@@ -69,9 +66,34 @@ func (t *Token) checkValue(ctx context.Context, m material) (string, error) {
 		}
 	}
 	if shown := m.secret.Bytes(cryptoki.CKA_CHECK_VALUE); len(shown) > 0 {
-		return "kcv:" + hex.EncodeToString(shown), nil
+		return shownPrefix + hex.EncodeToString(shown), nil
 	}
 	return "", nil
+}
+
+// checkOutputs lists the ways to have the HSM compute what a check value is made of.
+// Each is errUntested where the key's flags, or its mechanisms, do not permit it.
+func (t *Token) checkOutputs(m material, known map[uint]cryptoki.MechanismInfo) []func(context.Context) ([]byte, error) {
+	may := permitted(m.secret)
+	mac := func(ctx context.Context) ([]byte, error) {
+		if !may.Has(keyring.Sign) || !m.hasOwnMAC(known) {
+			return nil, errUntested
+		}
+		return t.mac(ctx, m, known, []byte(checkLabel))
+	}
+	block := func(ctx context.Context) ([]byte, error) {
+		switch {
+		case may.Has(keyring.Encrypt):
+			return t.zeroBlock(ctx, m, known)
+		case may.Has(keyring.Decrypt):
+			return t.zeroBlockBack(ctx, m, known)
+		}
+		return nil, errUntested
+	}
+	if m.algorithm.Family() == keyring.AES {
+		return []func(context.Context) ([]byte, error){block, mac}
+	}
+	return []func(context.Context) ([]byte, error){mac}
 }
 
 // hasOwnMAC reports whether the first MAC that the key may use is the one that its

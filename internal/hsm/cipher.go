@@ -107,6 +107,30 @@ func (c cipher) seal(key *rsa.PublicKey, plain []byte) ([]byte, error) {
 	return rsa.EncryptOAEP(digest(), rand.Reader, key, plain, nil)
 }
 
+// testUnseal has the private half of an RSA pair decrypt what was encrypted here with
+// the public one.
+func (t *Token) testUnseal(ctx context.Context, m material, known map[uint]cryptoki.MechanismInfo) error {
+	key := m.rsaPublic()
+	if key == nil {
+		return errUntested
+	}
+	return first(m.ciphers(known, keyring.Decrypt), keyring.Decrypt, func(c cipher) error {
+		plain := challenge()[len(testMessage):]
+		sealed, err := c.seal(key, plain)
+		if err != nil {
+			return errUntested
+		}
+		opened, err := t.device.Decrypt(ctx, c.fresh(), m.secret.Handle, sealed)
+		if err != nil {
+			return wrongIf(err, keyring.Decrypt, m, "The private key does not decrypt what was encrypted with the public one.")
+		}
+		if !bytes.Equal(opened, plain) {
+			return wrong(m, "The private key decrypts what was encrypted with the public one to something else.", nil)
+		}
+		return nil
+	})
+}
+
 // testCipher encrypts and decrypts.
 func (t *Token) testCipher(ctx context.Context, m material, ops keyring.Operations, known map[uint]cryptoki.MechanismInfo) error {
 	if !ops.Has(keyring.Encrypt | keyring.Decrypt) {
@@ -151,4 +175,15 @@ func (t *Token) zeroBlock(ctx context.Context, m material, known map[uint]crypto
 		return err
 	})
 	return out, err
+}
+
+// zeroBlockBack is zeroBlock for a key that may only decrypt: in counter mode both
+// are the encryption of the counter. errUntested if the key may not use that.
+func (t *Token) zeroBlockBack(ctx context.Context, m material, known map[uint]cryptoki.MechanismInfo) ([]byte, error) {
+	for _, c := range m.ciphers(known, keyring.Decrypt) {
+		if c.code == cryptoki.CKM_AES_CTR {
+			return t.device.Decrypt(ctx, c.with(make([]byte, c.iv)), m.secret.Handle, make([]byte, 16))
+		}
+	}
+	return nil, errUntested
 }

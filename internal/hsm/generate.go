@@ -33,7 +33,8 @@ func (t *Token) Generate(ctx context.Context, order lifecycle.Generation) (lifec
 	if err == nil {
 		// 4. The proofs.
 		var made lifecycle.Generated
-		if made, err = t.prove(ctx, p, m, attested); err == nil {
+		if made, err = t.examine(ctx, p, m, attested); err == nil {
+			t.proofs.Store(m.secret.Handle, made.Fingerprint)
 			return made, nil
 		}
 	}
@@ -99,8 +100,8 @@ func (t *Token) generate(ctx context.Context, p plan) (material, error) {
 	return m, err
 }
 
-// prove checks a new key against its order and tests what it was ordered for.
-func (t *Token) prove(ctx context.Context, p plan, m material, attested bool) (lifecycle.Generated, error) {
+// examine checks a new key against its order and tests what it was ordered for.
+func (t *Token) examine(ctx context.Context, p plan, m material, attested bool) (lifecycle.Generated, error) {
 	birth, err := checkBirth(p, m, attested)
 	if err != nil {
 		return lifecycle.Generated{}, err

@@ -27,15 +27,15 @@ func newBench(t *testing.T) *bench {
 }
 
 // open opens a token once more, as another run of the provider would.
-func open(t *testing.T, token *softhsm.Token) (*hsm.Token, *cryptoki.Token) {
-	t.Helper()
+func open(tb testing.TB, token *softhsm.Token) (*hsm.Token, *cryptoki.Token) {
+	tb.Helper()
 	device := cryptoki.New(cryptoki.Config{
 		ModulePath: token.Module, Select: cryptoki.Selector{Serial: token.Serial},
 		PIN: func() ([]byte, error) { return []byte(softhsm.PIN), nil },
 	})
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := device.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return hsm.New(device), device

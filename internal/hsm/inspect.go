@@ -43,28 +43,38 @@ const attempts = 3
 // answers for a key that is whole; anything else is looked for on the token again,
 // and what is missing counts as missing only on positive evidence.
 func (t *Token) Inspect(ctx context.Context, ref keyring.Ref, try keyring.Operations) (lifecycle.Sighting, error) {
+	var seen lifecycle.Sighting
+	err := t.onObjects(ctx, ref, func(h halves) (err error) {
+		seen, err = t.sight(ctx, h, try)
+		return err
+	})
+	return seen, err
+}
+
+// onObjects does something with the objects of a ref, and again if another process
+// replaced one of them since they were read.
+func (t *Token) onObjects(ctx context.Context, ref keyring.Ref, do func(halves) error) error {
 	raw, err := id(ref)
 	if err != nil {
-		return lifecycle.Sighting{}, err
+		return err
 	}
 	objects, err := t.device.Lookup(ctx, cryptoki.CKA_ID, raw)
 	if err != nil {
-		return lifecycle.Sighting{}, err
+		return err
 	}
 	h := split(ref, objects)
 	if !h.whole(ref) {
 		if h, err = t.search(ctx, ref, raw); err != nil {
-			return lifecycle.Sighting{}, err
+			return err
 		}
 	}
 	for n := 1; ; n++ {
-		seen, err := t.sight(ctx, h, try)
+		err := do(h)
 		if err == nil || !gone(err) || n == attempts {
-			return seen, err
+			return err
 		}
-		// Another process replaced an object since the scan.
 		if h, err = t.search(ctx, ref, raw); err != nil {
-			return lifecycle.Sighting{}, err
+			return err
 		}
 	}
 }
@@ -115,6 +125,9 @@ func (t *Token) sight(ctx context.Context, h halves, try keyring.Operations) (li
 		m, err := newMaterial(h.pairUp(o))
 		if err != nil {
 			return seen, err
+		}
+		if o.Handle == m.secret.Handle && seen.Algorithm == "" {
+			seen.Algorithm, seen.Birth = m.algorithm, certificate(o, false)
 		}
 		err = each(try&covers(o.Class)&m.algorithm.Operations()&^permitted(o), func(op keyring.Operations) error {
 			v, err := t.attempt(ctx, m, op)

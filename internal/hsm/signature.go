@@ -5,12 +5,14 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/rsa"
 	_ "crypto/sha256" // the hashes of signature schemes
 	_ "crypto/sha512"
 	"crypto/x509"
 	"errors"
 	"math/big"
+	"slices"
 
 	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
@@ -20,6 +22,14 @@ import (
 // testMessage is what a self-test signs. It says what it is, so that a signature
 // on it can never pass for one on something that matters.
 var testMessage = []byte("terraform-provider-hsm: self-test of a key, this signature means nothing")
+
+// challenge is a test message that nobody has seen before, so that no signature on it
+// can have been kept.
+func challenge() []byte {
+	var nonce [32]byte
+	_, _ = rand.Read(nonce[:]) // never fails
+	return append(slices.Clone(testMessage), nonce[:]...)
+}
 
 // signature is one way to sign or to make a MAC.
 type signature struct {
@@ -115,29 +125,29 @@ func (m material) signatureSize(s signature) int {
 
 // testSign signs and verifies. The signature of a pair is verified against the
 // public key as it will be published, outside the HSM where Go knows the curve: it
-// is the proof that the published key belongs to the private one.
+// is the proof that the published key belongs to the private one. errUntested if
+// that proof could not be had, and Verify is not among the operations.
 func (t *Token) testSign(ctx context.Context, m material, ops keyring.Operations, known map[uint]cryptoki.MechanismInfo) error {
 	if !ops.Has(keyring.Sign) {
 		return t.testAlone(ctx, m, ops)
 	}
 	return first(m.signatures(known, keyring.Sign), keyring.Sign, func(s signature) error {
-		made, err := t.device.Sign(ctx, s.mechanism, m.secret.Handle, s.input(testMessage))
+		message := challenge()
+		made, err := t.device.Sign(ctx, s.mechanism, m.secret.Handle, s.input(message))
 		if err != nil {
 			return err
 		}
 		if m.algorithm.IsPair() {
-			if err := t.verifyPublished(ctx, m, s, made); err != nil {
-				return err
-			}
+			err = t.verifyPublished(ctx, m, s, message, made)
 		}
-		if !ops.Has(keyring.Verify) {
-			return nil
+		if err != nil && !errors.Is(err, errUntested) || !ops.Has(keyring.Verify) {
+			return err
 		}
-		if err := t.device.Verify(ctx, s.mechanism, m.performer(keyring.Verify).Handle, s.input(testMessage), made); err != nil {
+		if err := t.device.Verify(ctx, s.mechanism, m.performer(keyring.Verify).Handle, s.input(message), made); err != nil {
 			return wrongIf(err, keyring.Verify, m, "The token does not verify its own signature.")
 		}
 		made[len(made)-1] ^= 1
-		if err := t.device.Verify(ctx, s.mechanism, m.performer(keyring.Verify).Handle, s.input(testMessage), made); err == nil {
+		if err := t.device.Verify(ctx, s.mechanism, m.performer(keyring.Verify).Handle, s.input(message), made); err == nil {
 			return wrong(m, "The token accepts a signature that was tampered with.", nil)
 		} else if !spoilt(err, keyring.Verify) && !definite(err) {
 			return err
@@ -147,7 +157,7 @@ func (t *Token) testSign(ctx context.Context, m material, ops keyring.Operations
 }
 
 // verifyPublished checks a signature with the public half.
-func (t *Token) verifyPublished(ctx context.Context, m material, s signature, made []byte) error {
+func (t *Token) verifyPublished(ctx context.Context, m material, s signature, message, made []byte) error {
 	spki, err := publicKey(m.public)
 	if err != nil {
 		return err
@@ -156,23 +166,23 @@ func (t *Token) verifyPublished(ctx context.Context, m material, s signature, ma
 	// ParsePKIXPublicKey knows neither secp256k1 nor Ed448.
 	parsed, err := x509.ParsePKIXPublicKey(spki)
 	if err != nil {
-		return t.verifyImported(ctx, m, s, made)
+		return t.verifyImported(ctx, m, s, message, made)
 	}
 	switch key := parsed.(type) {
 	case *rsa.PublicKey:
 		if s.pss {
-			err = rsa.VerifyPSS(key, s.hash, s.digest(testMessage), made, nil)
+			err = rsa.VerifyPSS(key, s.hash, s.digest(message), made, nil)
 		} else {
-			err = rsa.VerifyPKCS1v15(key, s.hash, s.digest(testMessage), made)
+			err = rsa.VerifyPKCS1v15(key, s.hash, s.digest(message), made)
 		}
 		good = err == nil
 	case *ecdsa.PublicKey:
 		if size := len(made) / 2; len(made) == m.signatureSize(s) {
 			r, v := new(big.Int).SetBytes(made[:size]), new(big.Int).SetBytes(made[size:])
-			good = ecdsa.Verify(key, s.digest(testMessage), r, v)
+			good = ecdsa.Verify(key, s.digest(message), r, v)
 		}
 	case ed25519.PublicKey:
-		good = ed25519.Verify(key, testMessage, made)
+		good = ed25519.Verify(key, message, made)
 	}
 	if !good {
 		return wrong(m, "The signature does not verify with the public key that the token shows.", err)
@@ -183,8 +193,8 @@ func (t *Token) verifyPublished(ctx context.Context, m material, s signature, ma
 // verifyImported checks a signature in the HSM with a session copy of the public
 // half that may verify whatever the half itself may do. The copy is made from the
 // point alone, so that nothing but the point can make it succeed. A token that
-// takes no such object leaves only the public half itself.
-func (t *Token) verifyImported(ctx context.Context, m material, s signature, made []byte) error {
+// takes no such object leaves only the public half itself: errUntested.
+func (t *Token) verifyImported(ctx context.Context, m material, s signature, message, made []byte) error {
 	imported, err := t.device.CreateObject(ctx, []cryptoki.Attribute{
 		cryptoki.Ulong(cryptoki.CKA_CLASS, cryptoki.CKO_PUBLIC_KEY),
 		cryptoki.Ulong(cryptoki.CKA_KEY_TYPE, shapes[m.algorithm].keyType),
@@ -198,10 +208,10 @@ func (t *Token) verifyImported(ctx context.Context, m material, s signature, mad
 		if !definite(err) {
 			return err
 		}
-		return nil // testSign goes on to verify with the public half, if that may
+		return errUntested // testSign goes on to verify with the public half, if that may
 	}
 	defer t.discard(ctx, imported.Handle)
-	if err := t.device.Verify(ctx, s.mechanism, imported.Handle, s.input(testMessage), made); err != nil {
+	if err := t.device.Verify(ctx, s.mechanism, imported.Handle, s.input(message), made); err != nil {
 		return wrongIf(err, keyring.Verify, m, "The signature does not verify with the public key that the token shows.")
 	}
 	return nil

@@ -29,6 +29,10 @@ type Token struct {
 	// lean holds, by keyring.Algorithm, how much this token does not want to be told
 	// in a template, see plan.
 	lean sync.Map
+
+	// proofs holds, by cryptoki.Handle, the fingerprint that Prove found to be the
+	// object's, or Generate made it with.
+	proofs sync.Map
 }
 
 var _ lifecycle.Token = (*Token)(nil)

@@ -34,7 +34,23 @@ type Sighting struct {
 	Refused, Performed keyring.Operations
 	PublicKey          keyring.PublicKey // as on the token, nil if there is no public object
 	Fingerprint        string            // of PublicKey; empty for secret keys
+	// Algorithm and Birth are what the private or secret key says of itself, empty if
+	// there is none; of doubles it is the first. Whether the token tells the truth in
+	// it is not found out here: Birth.Attested is false.
+	Algorithm keyring.Algorithm
+	Birth     keyring.Birth
 }
+
+// Proof is what came of using a key to see whether it is the recorded one.
+type Proof uint8
+
+// The outcomes. Untried is a key that may do nothing by which it could be told from
+// another, or with which the token does none of it.
+const (
+	Untried Proof = iota
+	Proven
+	Disproven
+)
 
 // Locator finds a key that was made elsewhere. Empty fields match everything.
 type Locator struct {
@@ -79,6 +95,12 @@ type Token interface {
 	// believed). A ref without objects gives zero counts and no error, and only
 	// as positive evidence: see fault.NotFound. May be retried.
 	Inspect(ctx context.Context, ref keyring.Ref, try keyring.Operations) (Sighting, error)
+	// Prove tells whether the objects of a ref, one of each kind, are the key that was
+	// recorded, by using it once as its flags permit: a pair has to fit the recorded
+	// public key, a secret key has to compute the recorded fingerprint. Nothing but a
+	// use can tell: every attribute can be copied to another key. A proof holds for the
+	// life of the objects and is not repeated. Changes nothing. May be retried.
+	Prove(ctx context.Context, ref keyring.Ref, recorded keyring.PublicKey, fingerprint string) (Proof, error)
 	// Permit makes the objects of a ref allow exactly the operations of allowed
 	// (out of those its class knows), and tries the others. Where the token's
 	// attribute changes are not crash-safe it works by copy, verify, destroy; a

@@ -190,6 +190,11 @@ func TestReadEvidence(t *testing.T) {
 		"object gone, record there":      {change: func(m *lifecycletest.Memory) { clear(m.Objects) }, want: fault.Inconsistent, says: "backup"},
 		"public object gone":             {change: func(m *lifecycletest.Memory) { m.ObjectsOf("orders", 1).Publics = 0 }, want: fault.Inconsistent, says: "public_key_pem"},
 		"public object replaced":         {change: func(m *lifecycletest.Memory) { m.ObjectsOf("orders", 1).PublicKey = keyring.PublicKey("evil") }, want: fault.Inconsistent, says: "replaced"},
+		"private key replaced":           {change: func(m *lifecycletest.Memory) { m.ObjectsOf("orders", 1).Material = "another" }, want: fault.Inconsistent, says: "recorded public key"},
+		"not generated here":             {change: func(m *lifecycletest.Memory) { m.ObjectsOf("orders", 1).Birth.Local = false }, want: fault.Inconsistent, says: "CKA_LOCAL is false, recorded is true"},
+		"could be read":                  {change: func(m *lifecycletest.Memory) { m.ObjectsOf("orders", 1).Birth.AlwaysSensitive = false }, want: fault.Inconsistent, says: "revoke map"},
+		"could be extracted":             {change: func(m *lifecycletest.Memory) { m.ObjectsOf("orders", 1).Birth.NeverExtractable = false }, want: fault.Inconsistent, says: "backup"},
+		"of another algorithm":           {change: func(m *lifecycletest.Memory) { m.ObjectsOf("orders", 1).Order.Algorithm = keyring.ECP384 }, want: fault.Inconsistent, says: "EC_P384"},
 		"two private keys of one CKA_ID": {change: func(m *lifecycletest.Memory) { m.ObjectsOf("orders", 1).Secrets = 2 }, want: fault.Inconsistent, says: "impostor"},
 		"two public keys of one CKA_ID":  {change: func(m *lifecycletest.Memory) { m.ObjectsOf("orders", 1).Publics = 2 }, want: fault.Inconsistent, says: "impostor"},
 		"token out of reach": {change: func(m *lifecycletest.Memory) {
@@ -212,6 +217,102 @@ func TestReadEvidence(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestReplacedKeyIsTold: which differences from the record mean another key.
+func TestReplacedKeyIsTold(t *testing.T) {
+	ctx := context.Background()
+	secret := orders()
+	secret.Algorithm, secret.Operations = keyring.AES256, keyring.Encrypt|keyring.Decrypt
+	for name, tc := range map[string]struct {
+		lies   bool
+		make   func(t *testing.T, m *lifecycletest.Memory)
+		change func(m *lifecycletest.Memory)
+		says   string // of the inconsistency; empty for none
+	}{
+		"secret key": {
+			make:   func(t *testing.T, m *lifecycletest.Memory) { must[*keyring.Key](t)(m.Run().Create(ctx, secret)) },
+			change: func(m *lifecycletest.Memory) { m.ObjectsOf("orders", 1).Material = "another" },
+			says:   "check value",
+		},
+		"with more flags on": {
+			make: created,
+			change: func(m *lifecycletest.Memory) {
+				m.ObjectsOf("orders", 1).Material, m.ObjectsOf("orders", 1).Allowed = "another", keyring.All
+			},
+			says: "replaced",
+		},
+		"adopted, brought along then and generated now": {
+			make: func(t *testing.T, m *lifecycletest.Memory) {
+				m.MakeElsewhere(t, "beef", "orders")
+				must[*keyring.Key](t)(m.Run().Adopt(ctx, lifecycle.Locator{ID: "beef"}, ""))
+			},
+			change: func(m *lifecycletest.Memory) { m.Objects["beef"].Birth.Local = true },
+			says:   "CKA_LOCAL is true, recorded is false",
+		},
+		"on a token that does not tell the truth": {
+			lies: true, make: created,
+			change: func(m *lifecycletest.Memory) { m.ObjectsOf("orders", 1).Birth.Local = false },
+		},
+		"on a token that does not tell the truth, by use": {
+			lies: true, make: created,
+			change: func(m *lifecycletest.Memory) { m.ObjectsOf("orders", 1).Material = "another" },
+			says:   "replaced",
+		},
+		"while work is open": {
+			make: created,
+			change: func(m *lifecycletest.Memory) {
+				m.Key("orders").Work = &keyring.Work{What: "update", Versions: []int{1}, Run: "killed", Since: noon}
+				m.ObjectsOf("orders", 1).Secrets = 2
+			},
+		},
+		"may do nothing": {
+			make: func(t *testing.T, m *lifecycletest.Memory) {
+				off := orders()
+				off.Enabled = false
+				must[*keyring.Key](t)(m.Run().Create(ctx, off))
+			},
+			change: func(m *lifecycletest.Memory) { m.ObjectsOf("orders", 1).Material = "another" },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := lifecycletest.New(noon)
+			m.Lies = tc.lies
+			tc.make(t, m)
+			s := m.Run()
+			must[*keyring.Key](t)(s.Read(ctx, "orders", lifecycle.Known{}))
+			tc.change(m)
+			_, err := s.Read(ctx, "orders", lifecycle.Known{})
+			if tc.says != "" {
+				wantFault(t, err, fault.Inconsistent, tc.says)
+			} else if err != nil {
+				t.Error(err)
+			}
+			if m.Writes() != 0 {
+				t.Error("Read wrote something")
+			}
+		})
+	}
+}
+
+// TestRevokingAReplacedKey: the way out that the error names when a key was replaced.
+func TestRevokingAReplacedKey(t *testing.T) {
+	ctx := context.Background()
+	m := withKey(t)
+	s := m.Run()
+	claimed(t, s)
+	m.ObjectsOf("orders", 1).Material = "another"
+	if _, err := s.Update(ctx, orders()); !fault.Is(err, fault.Inconsistent) {
+		t.Errorf("before, an update is %v", err)
+	}
+	schedule := weekly
+	schedule.Revoke = map[int]keyring.Reason{1: keyring.KeyCompromise}
+	got, instance, err := s.Rotate(ctx, "orders", schedule)
+	if err != nil || instance != 2 || got.State(got.Versions[1]) != keyring.Compromised {
+		t.Fatalf("Rotate = %d, %v", instance, err)
+	}
+	must[*keyring.Key](t)(s.Read(ctx, "orders", lifecycle.Known{}))
+	inOrder(t, m) // what took its place may do nothing
 }
 
 func TestDriftIsSeenAndPutRight(t *testing.T) {

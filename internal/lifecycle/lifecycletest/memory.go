@@ -34,6 +34,7 @@ type Objects struct {
 	Secrets, Publics int                // how many there are, as in lifecycle.Sighting
 	Allowed          keyring.Operations // the flags of all of them together
 	PublicKey        keyring.PublicKey  // what the public ones hold
+	Material         string             // the fingerprint of what the secret ones really are
 }
 
 // New returns an empty token without a stamp. Its clock stands still.

@@ -67,6 +67,32 @@ func TestGenerateRefuses(t *testing.T) {
 	}
 }
 
+// TestProve: what was made is what it says, as long as nobody replaced it and it may
+// do something.
+func TestProve(t *testing.T) {
+	m := lifecycletest.New(noon)
+	token := m.Config().Token
+	made, err := token.Generate(t.Context(), order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		change func(o *lifecycletest.Objects)
+		want   lifecycle.Proof
+	}{
+		{func(*lifecycletest.Objects) {}, lifecycle.Proven},
+		{func(o *lifecycletest.Objects) { o.Allowed = keyring.Verify }, lifecycle.Untried},
+		{func(o *lifecycletest.Objects) { o.Allowed, o.Material = keyring.Sign, "another" }, lifecycle.Disproven},
+		{func(o *lifecycletest.Objects) { o.Secrets = 2 }, lifecycle.Untried},
+		{func(*lifecycletest.Objects) { clear(m.Objects) }, lifecycle.Untried},
+	} {
+		step.change(m.Objects[order.Ref.ID])
+		if got, err := token.Prove(t.Context(), order.Ref, made.PublicKey, made.Fingerprint); got != step.want || err != nil {
+			t.Errorf("%d, %v, want %d", got, err, step.want)
+		}
+	}
+}
+
 func TestFind(t *testing.T) {
 	m := lifecycletest.New(noon)
 	m.MakeElsewhere(t, "beef", "legacy")

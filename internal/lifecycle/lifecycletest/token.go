@@ -53,21 +53,15 @@ func (m *Memory) prepare(order lifecycle.Generation) (*Objects, error) {
 		Birth: keyring.Birth{Local: true, NeverExtractable: !order.Extractable, AlwaysSensitive: true, Attested: !m.Lies},
 	}
 	if !order.Ref.Pair {
+		o.Material = fmt.Sprintf("c0ffee%x", len(m.Objects)) // stands for a check value
 		return o, nil
 	}
 	private, err := ecdh.P256().GenerateKey(rand.Reader)
 	if err == nil {
 		o.PublicKey, err = keyring.NewECPublicKey(keyring.ECP256, private.PublicKey().Bytes())
 	}
+	o.Material = o.PublicKey.Fingerprint()
 	return o, err
-}
-
-// fingerprint stands for a check value if it is a secret key's.
-func (o *Objects) fingerprint() string {
-	if !o.Order.Ref.Pair {
-		return "c0ffee"
-	}
-	return o.PublicKey.Fingerprint()
 }
 
 // publicFlags is what a public half has flags for.
@@ -139,7 +133,7 @@ func (t token) Generate(_ context.Context, order lifecycle.Generation) (lifecycl
 	if err != nil {
 		return lifecycle.Generated{}, err
 	}
-	return lifecycle.Generated{PublicKey: made.PublicKey, Fingerprint: made.fingerprint(), Birth: made.Birth}, nil
+	return lifecycle.Generated{PublicKey: made.PublicKey, Fingerprint: made.Material, Birth: made.Birth}, nil
 }
 
 func (t token) Inspect(_ context.Context, ref keyring.Ref, try keyring.Operations) (lifecycle.Sighting, error) {
@@ -150,10 +144,33 @@ func (t token) Inspect(_ context.Context, ref keyring.Ref, try keyring.Operation
 		return lifecycle.Sighting{}, err
 	}
 	seen := lifecycle.Sighting{Secrets: o.Secrets, Publics: o.Publics, Permitted: o.Allowed & o.flags(), Refused: try & o.flags() &^ o.Allowed}
+	if o.Secrets > 0 {
+		seen.Algorithm, seen.Birth = o.Order.Algorithm, o.Birth
+		seen.Birth.Attested = false
+	}
 	if o.Publics > 0 {
 		seen.PublicKey, seen.Fingerprint = o.PublicKey, o.PublicKey.Fingerprint()
 	}
 	return seen, nil
+}
+
+// Prove uses what the secret or private key may do.
+func (t token) Prove(_ context.Context, ref keyring.Ref, recorded keyring.PublicKey, fingerprint string) (lifecycle.Proof, error) {
+	leave, err := t.enter()
+	defer leave()
+	if ref.Pair {
+		fingerprint = recorded.Fingerprint()
+	}
+	o := t.Objects[ref.ID]
+	switch {
+	case err != nil:
+		return lifecycle.Untried, err
+	case o == nil || o.Secrets != 1 || o.Allowed&secretFlags(ref) == keyring.None:
+		return lifecycle.Untried, nil
+	case o.Material != fingerprint:
+		return lifecycle.Disproven, nil
+	}
+	return lifecycle.Proven, nil
 }
 
 // Permit works by copy and destroy, first on the secret or private key, then on the
@@ -237,7 +254,7 @@ func (t token) Find(_ context.Context, where lifecycle.Locator) (lifecycle.Found
 		o := t.Objects[ids[0]]
 		return lifecycle.Found{
 			Ref: o.Order.Ref, Algorithm: o.Order.Algorithm, Operations: o.Allowed, Mechanisms: o.Order.Mechanisms, Extractable: o.Order.Extractable,
-			PublicKey: o.PublicKey, Fingerprint: o.fingerprint(), Birth: o.Birth,
+			PublicKey: o.PublicKey, Fingerprint: o.Material, Birth: o.Birth,
 		}, nil
 	default:
 		return problem(fault.Inconsistent, "There are several: "+strings.Join(ids, ", ")+".")
