@@ -2,6 +2,7 @@ package acceptance_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -183,6 +184,81 @@ func TestRemovedBehindOurBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestReplacedBehindOurBack: another key under the same CKA_ID and label is not taken
+// for the recorded one, whatever its attributes say, and is left as it is.
+func TestReplacedBehindOurBack(t *testing.T) {
+	for name, tc := range map[string]struct {
+		algorithm string
+		replace   func(t *testing.T, token *softhsm.Token, id string)
+		says      string
+	}{
+		"HMAC key that anybody can read": {"HMAC_SHA256", func(t *testing.T, token *softhsm.Token, id string) {
+			token.Tool(t, "--delete-object", "--type", "secrkey", "--id", id)
+			token.Tool(t, "--keygen", "--key-type", "GENERIC:32", "--id", id, "--label", "orders:1")
+		}, "CKA_ALWAYS_SENSITIVE is false, recorded is true"},
+		"AES key with the same birth certificate": {"AES_256", func(t *testing.T, token *softhsm.Token, id string) {
+			token.Tool(t, "--delete-object", "--type", "secrkey", "--id", id)
+			token.Tool(t, "--keygen", "--key-type", "AES:32", "--sensitive", "--id", id, "--label", "orders:1")
+		}, "check value"},
+		"EC private key beside the recorded public key": {"EC_P256", replacePrivate, "recorded public key"},
+		"RSA private key beside the recorded public key": {"RSA_2048", func(t *testing.T, token *softhsm.Token, id string) {
+			replacePair(t, token, id, "RSA:2048")
+		}, "recorded public key"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			token := softhsm.New(t, "acceptance")
+			c := newCLI(t, providerBlock(token, "test")+fmt.Sprintf("\nresource \"hsm_key\" \"orders\" {\n  name = \"orders\"\n  algorithm = %q\n}\n", tc.algorithm))
+			c.apply()
+			c.noChanges()
+			before := c.state("hsm_key.orders")
+			id := before.at("versions", "1", "cka_id")
+			tc.replace(t, token, id)
+			listed := token.Tool(t, "--list-objects")
+			for _, command := range [][]string{{"plan"}, {"apply", "-auto-approve"}, {"apply", "-auto-approve", "-refresh-only"}} {
+				c.failing(command, "somebody replaced it", tc.says, "version 1", "backup", "revoke map")
+			}
+			c.state("hsm_key.orders").want(t, "versions/1/cka_id="+id, "versions/1/fingerprint="+before.at("versions", "1", "fingerprint"))
+			if after := token.Tool(t, "--list-objects"); after != listed {
+				t.Errorf("the token was changed.\nbefore:\n%s\nafter:\n%s", listed, after)
+			}
+		})
+	}
+}
+
+func replacePrivate(t *testing.T, token *softhsm.Token, id string) {
+	t.Helper()
+	replacePair(t, token, id, "EC:prime256v1")
+}
+
+// replacePair makes another pair in place of one, and writes the old public key back.
+func replacePair(t *testing.T, token *softhsm.Token, id, kind string) {
+	t.Helper()
+	public := filepath.Join(t.TempDir(), "public.der")
+	token.Tool(t, "--read-object", "--type", "pubkey", "--id", id, "--output-file", public)
+	token.Tool(t, "--delete-object", "--type", "privkey", "--id", id)
+	token.Tool(t, "--delete-object", "--type", "pubkey", "--id", id)
+	token.Tool(t, "--keypairgen", "--key-type", kind, "--id", id, "--label", "orders:1")
+	token.Tool(t, "--delete-object", "--type", "pubkey", "--id", id)
+	token.Tool(t, "--write-object", public, "--type", "pubkey", "--id", id, "--label", "orders:1")
+}
+
+// TestReplacedKeyIsRevoked: the way out that the error names when a key was replaced.
+func TestReplacedKeyIsRevoked(t *testing.T) {
+	token := softhsm.New(t, "acceptance")
+	c := newCLI(t, orders(token, "", schedule))
+	c.apply()
+	id := c.state(rotator).at("versions", "1", "cka_id")
+	replacePrivate(t, token, id)
+	c.configure(orders(token, "", schedule+`revoke = { "1" = "key_compromise" }`+"\n"))
+	c.failing([]string{"plan"}, "-refresh=false")
+	c.apply("-refresh=false")
+	c.noChanges()
+	r := c.state(rotator)
+	r.want(t, "version=2", "versions/1/state=compromised")
+	refusesToSign(t, token, id)
+	verify(t, r.at("public_key_pem"), mustSign(t, token, r.at("versions", "2", "cka_id"), digest))
 }
 
 // TestLostKeyIsRevoked: the way out that the error names when an object is lost.
