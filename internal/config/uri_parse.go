@@ -58,7 +58,7 @@ func (u *URI) parseComponent(component, text, separator, literal string, standar
 		known := slices.Contains(standard, name)
 		if known {
 			subject = fmt.Sprintf("attribute %q", name)
-		} else if err := checkVendorName(subject, name); err != nil {
+		} else if err := checkVendorName(component, subject, name); err != nil {
 			return err
 		}
 		// Section 2.3 allows a name once in the path; section 2.4 lets only vendor
@@ -86,12 +86,23 @@ func (u *URI) parseComponent(component, text, separator, literal string, standar
 
 // checkVendorName refuses names that stand for something else than a vendor's
 // attribute: String would print the value of a pin-value that went unnoticed.
-func checkVendorName(subject, name string) error {
-	for component, names := range map[string][]string{"path, before": pathAttributes, "query, after": queryAttributes} {
-		for _, standard := range names {
-			if strings.EqualFold(name, standard) {
-				return invalidURI(subject, fmt.Sprintf("The attribute %s is written in lower case and belongs into the %s the question mark.", standard, component))
+func checkVendorName(component, subject, name string) error {
+	for _, proper := range []struct {
+		component, side string
+		names           []string
+	}{{"path", "before", pathAttributes}, {"query", "after", queryAttributes}} {
+		for _, standard := range proper.names {
+			if !strings.EqualFold(name, standard) {
+				continue
 			}
+			var wrong []string
+			if name != standard {
+				wrong = append(wrong, "is written in lower case")
+			}
+			if component != proper.component {
+				wrong = append(wrong, fmt.Sprintf("belongs into the %s, %s the question mark", proper.component, proper.side))
+			}
+			return invalidURI(subject, "The attribute "+standard+" "+strings.Join(wrong, " and ")+".")
 		}
 	}
 	if strings.Contains(strings.ToLower(name), "pin-value") {
