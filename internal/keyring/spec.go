@@ -69,7 +69,7 @@ func (s Spec) Validate() error {
 		return err
 	}
 	invalid := func(problem, hint string) error {
-		return &fault.Error{Kind: fault.Invalid, Op: "read key", Subject: fmt.Sprintf("key %q", s.Name), Problem: problem, Hint: hint}
+		return &fault.Error{Kind: fault.Invalid, Op: "declare key", Problem: problem, Hint: hint}
 	}
 	possible := s.Algorithm.Operations()
 	if extra := s.Operations &^ possible; extra != 0 {
