@@ -62,7 +62,12 @@ func describe(o cryptoki.Object) string {
 }
 
 // subject names a ref to a person.
-func subject(ref keyring.Ref) string { return fmt.Sprintf("key %q with id %s", ref.Label, ref.ID) }
+func subject(ref keyring.Ref) string {
+	if ref.Label == "" { // as remembered by somebody who keeps no labels
+		return "key with id " + ref.ID
+	}
+	return fmt.Sprintf("key %q with id %s", ref.Label, ref.ID)
+}
 
 // id decodes the CKA_ID of a ref. An empty one is refused (fault.Invalid): it
 // would match the objects of other people.
