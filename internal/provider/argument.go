@@ -13,6 +13,10 @@ import (
 // arguments are the provider's arguments.
 var arguments = []string{"uri", "module_path", "token_label", "token_serial", "slot_id", "pin", "environment", "actor", "max_sessions"}
 
+// secretArguments may have a PIN in them. A diagnostic at such an argument would
+// have the CLI quote its line of the configuration: theirs are about the whole block.
+var secretArguments = []string{"uri", "pin"}
+
 // reportConfiguration translates what is wrong with the provider block: one
 // diagnostic for each thing, at the argument that its subject names.
 func reportConfiguration(diags *diag.Diagnostics, err error) {
@@ -23,7 +27,7 @@ func reportConfiguration(diags *diag.Diagnostics, err error) {
 		return
 	}
 	f, ok := errors.AsType[*fault.Error](err)
-	if !ok || !slices.Contains(arguments, f.Subject) {
+	if !ok || !slices.Contains(arguments, f.Subject) || slices.Contains(secretArguments, f.Subject) {
 		report(diags, err)
 		return
 	}

@@ -31,7 +31,7 @@ func TestKeyLife(t *testing.T) {
 	if v["state"] != "active" || v["enforcement"] != "hsm" || v["attested"] != true || v["activated_at"] != "2027-01-01T00:00:00Z" || v["deactivated_at"] != nil {
 		t.Errorf("version 1 is %v", v)
 	}
-	if c.state["pkcs11_uri"] != v["pkcs11_uri"] || !strings.HasPrefix(fmt.Sprint(v["pkcs11_uri"]), "pkcs11:token=memory;serial=0815;object=orders:1;type=private;id=%") {
+	if c.state["pkcs11_uri"] != v["pkcs11_uri"] || !strings.HasPrefix(fmt.Sprint(v["pkcs11_uri"]), "pkcs11:token=memory;serial=0815;type=private;id=%") {
 		t.Errorf("pkcs11_uri is %v", v["pkcs11_uri"])
 	}
 	for _, config := range []values{

@@ -39,7 +39,7 @@ func (r *keyResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReq
 	case prior == nil:
 		plan.leaveOpen()
 	case !plan.Name.Equal(prior.Name):
-		protect(prior, &resp.Diagnostics)
+		protectName(*prior, *plan, &resp.Diagnostics)
 		plan.leaveOpen()
 	default:
 		plan.keep(*prior)
@@ -64,6 +64,23 @@ func protect(prior *keyModel, diags *diag.Diagnostics) {
 		fmt.Sprintf("Key %q: It has deletion_protection = true, and this plan would remove it.\n\n"+
 			"If it is really to go, set deletion_protection = false, apply that, then remove the key. "+
 			"If the key is only to leave this configuration, use a removed block with destroy = false.", prior.Name.ValueString()))
+}
+
+// protectName refuses to plan the removal of a protected key whose name is not the
+// configuration's: it was renamed, or imported under another name.
+func protectName(prior, plan keyModel, diags *diag.Diagnostics) {
+	if !prior.DeletionProtection.ValueBool() {
+		return
+	}
+	name, written := prior.Name.ValueString(), "a name that is known only after apply"
+	if !plan.Name.IsUnknown() {
+		written = fmt.Sprintf("name = %q", plan.Name.ValueString())
+	}
+	diags.AddAttributeError(path.Root("name"), "Cannot rename key: protected",
+		fmt.Sprintf("The configuration says %s, and the key in the state, created or imported, is %q. A key cannot be renamed: this plan would remove %[2]q and make "+
+			"another key, and %[2]q has deletion_protection = true.\n\n"+
+			"If %[2]q is the key that is meant, write name = %[2]q. If another key is really to replace it, set deletion_protection = false, apply that, "+
+			"then change the name.", written, name))
 }
 
 func defaultOperations(algorithm types.String) types.Set {

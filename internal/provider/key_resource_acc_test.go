@@ -115,7 +115,7 @@ resource "hsm_key" "orders" {
   algorithm = "EC_P256"
 }
 `
-	refusal := regexp.MustCompile(`(?s)Cannot remove key: protected.*deletion_protection\s*=\s*false`)
+	refusal := regexp.MustCompile(`(?s)Cannot (remove|rename) key: protected.*deletion_protection\s*=\s*false`)
 	a.test(
 		resource.TestStep{Config: a.with(protected)},
 		resource.TestStep{Config: a.with(protected), Destroy: true, ExpectError: refusal},

@@ -14,7 +14,7 @@ func keyState() values {
 	return values{
 		"name": "orders", "algorithm": "EC_P256", "operations": []any{"sign", "verify"}, "extractable": false, "enabled": true,
 		"deletion_protection": true, "on_destroy": "disable",
-		"id": "orders", "pkcs11_uri": "pkcs11:token=t;serial=1;object=orders:1;type=private;id=%01", "created_at": "2027-01-01T00:00:00Z",
+		"id": "orders", "pkcs11_uri": "pkcs11:token=t;serial=1;type=private;id=%01", "created_at": "2027-01-01T00:00:00Z",
 		"current_version": 1, "public_key_pem": "PEM 1", "public_key_jwk": "{}",
 		"versions": values{"1": versionState("active")},
 	}
@@ -22,7 +22,7 @@ func keyState() values {
 
 func versionState(state string) values {
 	return values{
-		"state": state, "algorithm": "EC_P256", "cka_id": "01", "pkcs11_uri": "pkcs11:token=t;serial=1;object=orders:1;type=private;id=%01",
+		"state": state, "algorithm": "EC_P256", "cka_id": "01", "pkcs11_uri": "pkcs11:token=t;serial=1;type=private;id=%01",
 		"public_key_pem": "PEM 1", "fingerprint_sha256": "00", "created_at": "2027-01-01T00:00:00Z", "activated_at": "2027-01-01T00:00:00Z",
 		"enforcement": "hsm", "local": true, "never_extractable": true, "always_sensitive": true, "attested": true,
 	}
@@ -48,16 +48,22 @@ func TestKeyValidation(t *testing.T) {
 		"name with a space":    {with(keyConfig, "name", "my orders"), "name", []string{"1 to 63 letters"}},
 		"empty name":           {with(keyConfig, "name", ""), "name", []string{"1 to 63 letters"}},
 		"unknown algorithm":    {with(keyConfig, "algorithm", "DES"), "algorithm", []string{"EC_P256", "ED448"}},
-		"unknown operation":    {with(keyConfig, "operations", []any{"decode"}), "operations", []string{"unwrap"}},
-		"no operation":         {with(keyConfig, "operations", []any{}), "operations", []string{"at least 1"}},
-		"impossible operation": {with(keyConfig, "operations", []any{"sign", "encrypt"}), "operations", []string{"EC_P256 key cannot encrypt", "sign, verify, derive"}},
+		"unknown operation":    {with(keyConfig, "operations", []any{"decode"}), "", []string{`"decode"`, "unwrap"}},
+		"no operation":         {with(keyConfig, "operations", []any{}), "operations", []string{"Cannot declare key\n", "sign, verify, derive"}},
+		"impossible operation": {with(keyConfig, "operations", []any{"sign", "encrypt"}), "operations", []string{"Cannot declare key\nAn EC_P256 key cannot encrypt", "sign, verify, derive"}},
+		"tag of null":          {with(keyConfig, "tags", values{"a": nil, "b": "c"}), "tags", []string{`tags["a"] is null`}},
+		"mechanism of null":    {with(keyConfig, "allowed_mechanisms", []any{"CKM_ECDSA", nil}), "allowed_mechanisms", []string{"An element of allowed_mechanisms is null"}},
 		"malformed mechanism":  {with(keyConfig, "allowed_mechanisms", []any{"ECDSA"}), "allowed_mechanisms", []string{`"ECDSA"`, "CKM_ECDSA"}},
 		"no mechanism":         {with(keyConfig, "allowed_mechanisms", []any{}), "allowed_mechanisms", []string{"at least 1"}},
 		"unknown on_destroy":   {with(keyConfig, "on_destroy", "delete"), "on_destroy", []string{"retain"}},
 		"computed attribute":   {with(keyConfig, "current_version", 1), "current_version", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			wantDiagnostic(t, newServer(t).validate(t, "hsm_key", test.config), test.attribute, test.says...)
+			diagnostics := newServer(t).validate(t, "hsm_key", test.config)
+			wantDiagnostic(t, diagnostics, test.attribute, test.says...)
+			if len(diagnostics) > 1 {
+				t.Errorf("it is said more than once: %s", showAll(diagnostics))
+			}
 		})
 	}
 	for name, fine := range map[string]values{
@@ -162,9 +168,18 @@ func TestKeyPlanCreation(t *testing.T) {
 
 func TestProtectedKeyIsNotPlannedAway(t *testing.T) {
 	s := newServer(t)
-	for name, config := range map[string]values{"removal": nil, "another name": with(keyConfig, "name", "invoices")} {
+	for name, test := range map[string]struct {
+		config    values
+		attribute string
+		says      []string
+	}{
+		"removal":         {nil, "deletion_protection", []string{"Cannot remove key: protected"}},
+		"another name":    {with(keyConfig, "name", "invoices"), "name", []string{"Cannot rename key: protected", `says name = "invoices"`, `write name = "orders"`}},
+		"a name to come":  {with(keyConfig, "name", unknown), "name", []string{"known only after apply", `write name = "orders"`}},
+		"and unprotected": {with(keyConfig, "name", "invoices", "deletion_protection", false), "name", []string{"apply that"}},
+	} {
 		t.Run(name, func(t *testing.T) {
-			wantDiagnostic(t, s.plan(t, "hsm_key", keyState(), config).diagnostics, "deletion_protection", "ERROR", "deletion_protection = false")
+			wantDiagnostic(t, s.plan(t, "hsm_key", keyState(), test.config).diagnostics, test.attribute, append(test.says, "ERROR", "deletion_protection = false")...)
 		})
 	}
 	unprotected := with(keyState(), "deletion_protection", false)

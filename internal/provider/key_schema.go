@@ -41,13 +41,13 @@ func (r *keyResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *
 			},
 			"operations": schema.SetAttribute{
 				Optional: true, Computed: true, ElementType: types.StringType,
-				Validators: []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.ValueStringsAre(stringvalidator.OneOf(keyring.OperationNames()...))},
+				Validators: []validator.Set{noNulls{}}, // which operations there are says ValidateConfig, who knows the algorithm
 				MarkdownDescription: "What the key may do: " + quoted(keyring.OperationNames()) + ". Default: `encrypt` and `decrypt` for AES, " +
 					"`sign` and `verify` for everything else. A change is in place and holds at once for every version of the key's algorithm; versions of an earlier algorithm keep what they could do.",
 			},
 			"allowed_mechanisms": schema.SetAttribute{
 				Optional: true, ElementType: types.StringType,
-				Validators: []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.ValueStringsAre(mechanismValidator{})},
+				Validators: []validator.Set{noNulls{}, setvalidator.SizeAtLeast(1), setvalidator.ValueStringsAre(mechanismValidator{})},
 				MarkdownDescription: "Names of the PKCS#11 mechanisms that the key may be used with (`CKA_ALLOWED_MECHANISMS`), for example " +
 					"`CKM_ECDSA`. Not every token can restrict a key so. Default: all." + nextVersion,
 			},
@@ -56,7 +56,7 @@ func (r *keyResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *
 				MarkdownDescription: "Whether the key may leave the HSM wrapped by another key. Default: `false`." + nextVersion,
 			},
 			"tags": schema.MapAttribute{
-				Optional: true, ElementType: types.StringType,
+				Optional: true, ElementType: types.StringType, Validators: []validator.Map{noNulls{}},
 				MarkdownDescription: "Labels of your own, kept with the key on the token; the data source `hsm_keys` selects by them. A change is in place.",
 			},
 			"enabled": schema.BoolAttribute{
@@ -65,8 +65,9 @@ func (r *keyResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *
 			},
 			"deletion_protection": schema.BoolAttribute{
 				Optional: true, Computed: true, Default: booldefault.StaticBool(true),
-				MarkdownDescription: "Default: `true`, which refuses to remove the key, at plan already. It is kept with the key on the token, so it also holds " +
-					"when the whole block is gone. To remove a key, first apply `deletion_protection = false`.",
+				MarkdownDescription: "Default: `true`, which refuses to remove the key. Removing the block and changing `name` are refused at plan already; " +
+					"`terraform taint` and `-replace` are refused only at apply, because Terraform does not tell the provider of them at plan. It is kept with the key on " +
+					"the token, so it also holds when the whole block is gone. To remove a key, first apply `deletion_protection = false`.",
 			},
 			"on_destroy": schema.StringAttribute{
 				Optional: true, Computed: true, Default: stringdefault.StaticString(string(keyring.DestroyDisables)),
@@ -79,7 +80,8 @@ func (r *keyResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *
 
 			"id": schema.StringAttribute{Computed: true, MarkdownDescription: "The key's name."},
 			"pkcs11_uri": schema.StringAttribute{
-				Computed: true, MarkdownDescription: "PKCS#11 URI (RFC 7512) of the current version's private or secret key. Null if there is no current version.",
+				Computed: true, MarkdownDescription: "PKCS#11 URI (RFC 7512) of the current version's private or secret key, by token, serial number, id and type. " +
+					"The label is left out: an object with another label stays the same key. Null if there is no current version.",
 			},
 			"created_at": schema.StringAttribute{Computed: true, MarkdownDescription: "When the key was created or adopted (RFC 3339, UTC)."},
 			"current_version": schema.Int64Attribute{

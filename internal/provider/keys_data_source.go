@@ -34,7 +34,8 @@ func (d *keysDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, r
 			"The objects are not looked at: use the data source `hsm_key` to check one.",
 		Attributes: map[string]schema.Attribute{
 			"tags": schema.MapAttribute{
-				Optional: true, ElementType: types.StringType, MarkdownDescription: "Only keys that have all of these tags. Default: any.",
+				Optional: true, ElementType: types.StringType, Validators: []validator.Map{noNulls{}},
+				MarkdownDescription: "Only keys that have all of these tags. Default: any.",
 			},
 			"state": schema.StringAttribute{
 				Optional: true, Validators: []validator.String{stringvalidator.OneOf(keyring.StateNames()...)},

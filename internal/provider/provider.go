@@ -60,7 +60,8 @@ func (p *hsmProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *
 				Optional: true, Validators: []validator.String{uriValidator{}},
 				MarkdownDescription: "The token as a PKCS#11 URI (RFC 7512), for example " +
 					"`pkcs11:token=prod?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/run/secrets/pin`. " +
-					"Of its attributes `token`, `serial`, `manufacturer`, `model`, `slot-id`, `module-path`, `pin-source` (a file) and `pin-value` are used. " +
+					"Of its attributes `token`, `serial`, `manufacturer`, `model`, `slot-id`, `module-path`, `pin-source` (a file) and `pin-value` are used; " +
+					"a `pin-value` is saved in Terraform's plan files with the rest of the configuration. " +
 					"Environment variable: `HSM_URI`.",
 			},
 			"module_path": schema.StringAttribute{
@@ -82,12 +83,13 @@ func (p *hsmProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *
 			"pin": schema.StringAttribute{
 				Optional: true, Sensitive: true, Validators: notEmpty,
 				MarkdownDescription: "The user PIN. It is tried once: a wrong PIN fails every operation of the run, so that no run can lock the token. " +
-					"Environment variable: `HSM_PIN`. Prefer that, or a `pin-source` in `uri`, to a PIN in a configuration file.",
+					"Environment variable: `HSM_PIN`. Prefer that, or a `pin-source` in `uri`: " +
+					"Terraform saves a PIN that is written here, or comes from a variable, in plan files.",
 			},
 			"environment": schema.StringAttribute{
 				Optional: true, Validators: notEmpty,
 				MarkdownDescription: "Name of the environment whose keys the token holds, for example `prod`. Required, here or in the environment variable " +
-					"`HSM_ENVIRONMENT`. The first apply stamps an empty token with it; from then on a provider with another environment refuses " +
+					"`HSM_ENVIRONMENT`. The first apply or import stamps an empty token with it, and the provider cannot change the stamp; from then on a provider with another environment refuses " +
 					"everything on that token. With `environment = terraform.workspace` a workspace cannot be run against another one's token.",
 			},
 			"actor": schema.StringAttribute{

@@ -63,8 +63,9 @@ func TestProviderValidation(t *testing.T) {
 		attribute string
 		says      []string
 	}{
-		"URI of another scheme": {values{"uri": "https://example.com"}, "uri", []string{"pkcs11:", "RFC 7512"}},
-		"URI with a PIN twice":  {values{"uri": "pkcs11:token=a?pin-value=1234&pin-source=file:/pin"}, "uri", []string{"only one"}},
+		"URI of another scheme": {values{"uri": "https://example.com"}, wholeBlock, []string{"uri", "pkcs11:", "RFC 7512"}},
+		"URI with a PIN twice":  {values{"uri": "pkcs11:token=a?pin-value=1234&pin-source=file:/pin"}, wholeBlock, []string{"uri", "only one"}},
+		"URI badly encoded":     {values{"uri": "pkcs11:token=%zz?pin-value=1234"}, wholeBlock, []string{"uri", `"token"`, "percent sign"}},
 		"empty label":           {values{"token_label": ""}, "token_label", nil},
 		"no sessions":           {values{"max_sessions": 0}, "max_sessions", []string{"at least 1"}},
 		"negative slot":         {values{"slot_id": -1}, "slot_id", []string{"at least 0"}},
@@ -98,12 +99,13 @@ func TestConfigure(t *testing.T) {
 		attribute string
 		says      []string
 	}{
-		"nothing":        {values{}, "uri", []string{"No token is selected", "HSM_URI"}},
-		"two ways":       {values{"uri": "pkcs11:token=a?module-path=/m", "token_label": "a", "environment": "test"}, "uri", []string{"two ways"}},
+		"nothing":        {values{}, wholeBlock, []string{"No token is selected", "HSM_URI"}},
+		"two ways":       {values{"uri": "pkcs11:token=a?module-path=/m", "token_label": "a", "environment": "test"}, wholeBlock, []string{"uri", "two ways"}},
+		"unused in URI":  {values{"uri": "pkcs11:token=a;object=o?module-path=/m&pin-value=1234", "environment": "test"}, wholeBlock, []string{"uri", "object"}},
 		"no module":      {values{"token_label": "a", "environment": "test"}, "module_path", []string{"No PKCS#11 module"}},
 		"no environment": {values{"module_path": "/m", "token_label": "a"}, "environment", []string{"HSM_ENVIRONMENT"}},
 		"PIN twice": {
-			values{"uri": "pkcs11:token=a?module-path=/m&pin-value=123456", "pin": "654321", "environment": "test"}, "pin", []string{"twice"},
+			values{"uri": "pkcs11:token=a?module-path=/m&pin-value=123456", "pin": "654321", "environment": "test"}, wholeBlock, []string{"pin", "twice"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,8 +3,11 @@ package provider
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
 	"github.com/keystead/terraform-provider-hsm/internal/config"
@@ -51,7 +54,8 @@ func (v mechanismValidator) ValidateString(ctx context.Context, req validator.St
 	}, req.Path)
 }
 
-// uriValidator accepts PKCS#11 URIs.
+// uriValidator accepts PKCS#11 URIs. What it reports is about the whole block, see
+// secretArguments.
 type uriValidator struct{}
 
 func (uriValidator) Description(context.Context) string { return "a PKCS#11 URI (RFC 7512)" }
@@ -62,6 +66,34 @@ func (uriValidator) ValidateString(_ context.Context, req validator.StringReques
 	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
 		return
 	}
-	_, err := config.ParseURI(req.ConfigValue.ValueString())
-	report(&resp.Diagnostics, err, req.Path)
+	if _, err := config.ParseURI(req.ConfigValue.ValueString()); err != nil {
+		report(&resp.Diagnostics, &fault.Error{
+			Kind: fault.Invalid, Op: "read PKCS#11 URI", Subject: req.Path.String(), Problem: "It cannot be read.", Cause: err,
+		})
+	}
+}
+
+// noNulls accepts maps and sets whose elements all have a value.
+type noNulls struct{}
+
+func (noNulls) Description(context.Context) string { return "no null among the values" }
+
+func (v noNulls) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+func (noNulls) ValidateMap(_ context.Context, req validator.MapRequest, resp *validator.MapResponse) {
+	for _, name := range slices.Sorted(maps.Keys(req.ConfigValue.Elements())) {
+		if req.ConfigValue.Elements()[name].IsNull() {
+			report(&resp.Diagnostics, null(fmt.Sprintf("%s[%q]", req.Path, name)), req.Path)
+		}
+	}
+}
+
+func (noNulls) ValidateSet(_ context.Context, req validator.SetRequest, resp *validator.SetResponse) {
+	if slices.ContainsFunc(req.ConfigValue.Elements(), attr.Value.IsNull) {
+		report(&resp.Diagnostics, null("An element of "+req.Path.String()), req.Path)
+	}
+}
+
+func null(what string) error {
+	return &fault.Error{Kind: fault.Invalid, Op: "use null", Problem: what + " is null.", Hint: "Give it a value, or leave it out."}
 }

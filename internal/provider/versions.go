@@ -72,14 +72,15 @@ func versionOf(key *keyring.Key, v *keyring.Version, token keyring.TokenInfo) ve
 }
 
 // versionURI names a version's private or secret key in a way that other PKCS#11
-// programs understand.
+// programs understand. The label is left out: whoever changes it does not make it
+// another key, and the URI goes on to lead there.
 func versionURI(v *keyring.Version, token keyring.TokenInfo) string {
 	id, _ := hex.DecodeString(v.Ref.ID) // it is hexadecimal, see keyring.Ref
 	class := "secret-key"
 	if v.Ref.Pair {
 		class = "private"
 	}
-	return config.URI{Token: token.Label, Serial: token.Serial, Object: v.Ref.Label, ID: id, Type: class}.String()
+	return config.URI{Token: token.Label, Serial: token.Serial, ID: id, Type: class}.String()
 }
 
 // known reads back from a state's versions what the state remembers of a key.
@@ -88,7 +89,7 @@ func known(ctx context.Context, stored types.Map, diags *diag.Diagnostics) lifec
 	for _, v := range storedVersions(ctx, stored, diags) {
 		ref := keyring.Ref{ID: v.CKAID.ValueString(), Pair: keyring.Algorithm(v.Algorithm.ValueString()).IsPair()}
 		if uri, err := config.ParseURI(v.PKCS11URI.ValueString()); err == nil {
-			ref.Label, k.Serial = uri.Object, uri.Serial
+			k.Serial = uri.Serial
 		}
 		k.Refs = append(k.Refs, ref)
 	}

@@ -17,7 +17,7 @@ var versionFields = []struct {
 	{"state", types.StringType, "State as in NIST SP 800-57 part 1: `pre_activation`, `active`, `suspended`, `deactivated`, `compromised` or `destroyed`."},
 	{"algorithm", types.StringType, "Algorithm that this version was generated with."},
 	{"cka_id", types.StringType, "The objects' `CKA_ID`, as lower-case hexadecimal."},
-	{"pkcs11_uri", types.StringType, "PKCS#11 URI (RFC 7512) of the private or secret key."},
+	{"pkcs11_uri", types.StringType, "PKCS#11 URI (RFC 7512) of the private or secret key, by token, serial number, id and type; without the label, which may change."},
 	{"public_key_pem", types.StringType, "Public key as PEM (SubjectPublicKeyInfo). Null for secret keys. It stays after the version was destroyed."},
 	{"fingerprint_sha256", types.StringType, "Hexadecimal SHA-256 of the SubjectPublicKeyInfo. For secret keys a key check value that the HSM computed."},
 	{"created_at", types.StringType, "When it was generated or adopted (RFC 3339, UTC)."},
@@ -27,9 +27,9 @@ var versionFields = []struct {
 	{"destroyed_at", types.StringType, "When its private or secret key was destroyed. Null before that."},
 	{"enforcement", types.StringType, "Who stops this version from what it may not do, as tried at the last refresh: `hsm` (the token refuses), `advisory` " +
 		"(the token cannot refuse; only the published keys and records say so) or `drifted` (somebody changed the object; the next apply puts it right)."},
-	{"local", types.BoolType, "The token says that the key was generated on it (`CKA_LOCAL`)."},
-	{"never_extractable", types.BoolType, "The token says that the key could never leave it (`CKA_NEVER_EXTRACTABLE`)."},
-	{"always_sensitive", types.BoolType, "The token says that the key was never readable in plain (`CKA_ALWAYS_SENSITIVE`)."},
+	{"local", types.BoolType, "The key was generated on the token (`CKA_LOCAL`), as the token reported when this version was made or adopted."},
+	{"never_extractable", types.BoolType, "The key could never leave the token (`CKA_NEVER_EXTRACTABLE`), as the token reported when this version was made or adopted."},
+	{"always_sensitive", types.BoolType, "The key was never readable in plain (`CKA_ALWAYS_SENSITIVE`), as the token reported when this version was made or adopted."},
 	{"attested", types.BoolType, "Whether `local`, `always_sensitive` and `never_extractable` can be believed: the token reported them truthfully for throw-away keys."},
 }
 
