@@ -96,7 +96,7 @@ func TestRotationWhenDue(t *testing.T) {
 		r.pass(period - time.Second)
 		r.settled(rotationConfig)
 		r.pass(time.Second)
-		if p := r.apply(rotationConfig); !slices.Equal(p.replace, []string{"rotate_at"}) {
+		if p := r.apply(rotationConfig); !slices.Equal(p.replace, []string{"rotate_at", "rotation_due"}) {
 			t.Errorf("replaces because of %v", p.replace)
 		}
 		r.want(values{
@@ -136,7 +136,7 @@ func TestAlgorithmChangeIsARotation(t *testing.T) {
 		config := with(rotationConfig, "rotate_every", nil)
 		r := newRotation(t, createFirst, config)
 		r.key.apply(with(keyConfig, "algorithm", "AES_256"))
-		if p := r.apply(config); !slices.Equal(p.replace, []string{"rotate_at"}) {
+		if p := r.apply(config); !slices.Equal(p.replace, []string{"rotate_at", "rotation_due"}) {
 			t.Errorf("replaces because of %v", p.replace)
 		}
 		r.want(values{"version": 2, "previous_version": 1, "rotate_at": nil, "public_key_jwk": nil, "trusted": "1", "states": "1:deactivated 2:active"})
@@ -232,6 +232,21 @@ func TestPin(t *testing.T) {
 	r.want(values{"version": 1, "rotation_due": false, "trusted": "1"})
 }
 
+// While a version is pinned, asking for a rotation does nothing, and says so.
+func TestReplaceWhilePinned(t *testing.T) {
+	bothOrders(t, func(t *testing.T, createFirst bool) {
+		r := newRotation(t, createFirst, rotationConfig)
+		config := with(rotationConfig, "pinned_version", 1)
+		r.apply(config)
+		p := r.plan(t, r.resource, r.state, config)
+		p.replace = []string{"-replace"}
+		r.carryOut(p, config)
+		r.settled(config)
+		r.want(values{"version": 1, "states": "1:active", "superseded": false})
+		wantDiagnostic(t, r.diagnostics, "pinned_version", "WARNING", "Nothing was rotated", "stays with version 1")
+	})
+}
+
 func TestUnpin(t *testing.T) {
 	r := newRotation(t, false, rotationConfig)
 	r.pass(period)
@@ -275,10 +290,20 @@ func TestRotationImport(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRotation(t, false, config)
 			before := r.state
-			r.importID("orders", config)
-			same(t, "import", before, r.state)
+			for _, id := range []string{"orders", "orders/1", "orders/9"} {
+				r.importID(id, config)
+				same(t, "import", before, r.state)
+			}
 		})
 	}
+	t.Run("no id of an instance", func(t *testing.T) {
+		r := newRotation(t, false, rotationConfig)
+		resp, err := r.ImportResourceState(t.Context(), &tfprotov6.ImportResourceStateRequest{TypeName: r.resource, ID: "orders/latest"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantDiagnostic(t, resp.Diagnostics, "", "ERROR", "orders/latest")
+	})
 	t.Run("a key that nobody rotated", func(t *testing.T) {
 		m := lifecycletest.New(newYear)
 		key := newKey(t, m)
@@ -310,6 +335,31 @@ func TestSuperseded(t *testing.T) {
 	if other.state["version"] != 3 {
 		t.Errorf("the instance in charge has version %v", other.state["version"])
 	}
+	p := r.plan(t, r.resource, r.state, with(rotationConfig, "revoke", values{"3": "key_compromise"}))
+	wantDiagnostic(t, p.diagnostics, "revoke", "ERROR", "rotated by orders/3", "orders/1, is superseded", "terraform import ADDRESS orders")
+
+	r.importID("orders", rotationConfig) // the way out: the other one is removed, and this one takes charge
+	r.want(values{"superseded": false, "id": "orders/3", "version": 3})
+}
+
+// A run that is killed before Terraform stores its state makes one more version, or
+// leaves an instance that says how to take charge.
+func TestRotationThatTerraformNeverHeardOf(t *testing.T) {
+	t.Run("destroy first", func(t *testing.T) {
+		r := newRotation(t, false, rotationConfig)
+		r.change(r.state, nil, nil)
+		r.state = nil
+		r.change(nil, r.plan(t, r.resource, nil, rotationConfig).values, rotationConfig) // and its answer is lost
+		r.apply(rotationConfig)
+		r.want(values{"id": "orders/3", "version": 3, "trusted": "1 2 3", "superseded": false})
+	})
+	t.Run("create first", func(t *testing.T) {
+		r := newRotation(t, true, rotationConfig)
+		r.change(nil, r.plan(t, r.resource, nil, rotationConfig).values, rotationConfig) // and its answer is lost
+		r.settled(rotationConfig)
+		r.want(values{"id": "orders/1", "version": 2, "superseded": true})
+		wantDiagnostic(t, r.diagnostics, "", "WARNING", "orders/1 is superseded", "terraform import ADDRESS orders")
+	})
 }
 
 // Letting go of a key destroys nothing, and is fine when the key is gone.

@@ -2,11 +2,6 @@ package provider
 
 import (
 	"context"
-	"fmt"
-	"maps"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -14,7 +9,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 	"github.com/keystead/terraform-provider-hsm/internal/rotation"
 )
 
@@ -35,7 +29,11 @@ func (r *keyRotationResource) ModifyPlan(ctx context.Context, req resource.Modif
 		return
 	}
 	c := rotationChange{ctx: ctx, prior: prior, plan: &plan, diags: &resp.Diagnostics}
-	if plan.KeyID.Equal(prior.KeyID) {
+	switch {
+	case !plan.KeyID.Equal(prior.KeyID):
+	case prior.Superseded.ValueBool():
+		c.refuseSuperseded(r.inCharge(ctx, prior, &resp.Diagnostics))
+	default:
 		c.refuse()
 	}
 	if resp.RequiresReplace = c.replacement(); len(resp.RequiresReplace) > 0 || !plan.KeyID.Equal(prior.KeyID) {
@@ -67,38 +65,6 @@ type rotationChange struct {
 	diags *diag.Diagnostics
 }
 
-// refuse finds what is wrong with a change, as far as the state can tell.
-func (c rotationChange) refuse() {
-	stored := storedVersions(c.ctx, c.prior.Versions, c.diags)
-	has := "It has: " + strings.Join(slices.Sorted(maps.Keys(stored)), ", ") + "."
-	for _, n := range slices.Sorted(maps.Keys(c.plan.revoked(c.ctx, c.diags))) {
-		if _, ok := stored[strconv.Itoa(n)]; !ok {
-			c.diags.AddAttributeError(path.Root("revoke").AtMapKey(strconv.Itoa(n)), "Cannot revoke version",
-				fmt.Sprintf("Key %q has no version %d.\n\n%s", c.prior.KeyID.ValueString(), n, has))
-		}
-	}
-	still := c.plan.revoked(c.ctx, c.diags)
-	for _, n := range slices.Sorted(maps.Keys(c.prior.revoked(c.ctx, c.diags))) {
-		if _, ok := still[n]; !ok && isWhole(c.plan.Revoke) {
-			c.diags.AddAttributeWarning(path.Root("revoke"), "A revocation cannot be undone",
-				fmt.Sprintf("Version %d of key %q stays revoked although its entry is taken away.", n, c.prior.KeyID.ValueString()))
-		}
-	}
-	if c.plan.PinnedVersion.IsNull() || c.plan.PinnedVersion.IsUnknown() || c.plan.PinnedVersion.Equal(c.prior.PinnedVersion) {
-		return
-	}
-	v, ok := stored[strconv.FormatInt(c.plan.PinnedVersion.ValueInt64(), 10)]
-	state := v.State.ValueString()
-	switch {
-	case !ok:
-		c.diags.AddAttributeError(path.Root("pinned_version"), "Cannot pin version",
-			fmt.Sprintf("Key %q has no version %d.\n\n%s", c.prior.KeyID.ValueString(), c.plan.PinnedVersion.ValueInt64(), has))
-	case state == string(keyring.Destroyed), state == string(keyring.Compromised):
-		c.diags.AddAttributeError(path.Root("pinned_version"), "Cannot pin version",
-			fmt.Sprintf("Version %d of key %q is %s and can never be active again.\n\nPin another version, or none.", c.plan.PinnedVersion.ValueInt64(), c.prior.KeyID.ValueString(), state))
-	}
-}
-
 // replacement lists the attributes because of which the instance has to be
 // replaced, that is, the key rotated.
 func (c rotationChange) replacement() (because path.Paths) {
@@ -108,17 +74,24 @@ func (c rotationChange) replacement() (because path.Paths) {
 	if !c.plan.PinnedVersion.IsNull() {
 		return nil // pinned is pinned
 	}
-	watched := c.prior.RotateWhenChanged
-	if !watched.IsNull() && !c.plan.RotateWhenChanged.IsNull() && !watched.Equal(c.plan.RotateWhenChanged) {
+	if c.isTriggered() {
 		because.Append(path.Root("rotate_when_changed"))
 	}
 	if c.prior.RotationDue.ValueBool() {
-		because.Append(path.Root("rotate_at")) // unknown, and so different from the state, even from null
+		// Unknown, and so different from the state: rotate_at even from null.
+		because.Append(path.Root("rotate_at"), path.Root("rotation_due"))
 	}
 	if c.isRevoked(c.prior.Version) {
 		because.Append(path.Root("revoke"))
 	}
 	return because
+}
+
+// isTriggered reports whether a watched value changes. That watching begins or
+// ends is no change of a value.
+func (c rotationChange) isTriggered() bool {
+	was, is := c.prior.RotateWhenChanged, c.plan.RotateWhenChanged
+	return !was.IsNull() && !is.IsNull() && !was.Equal(is)
 }
 
 // isRevoked reports whether the plan newly revokes a version.
@@ -132,7 +105,7 @@ func (c rotationChange) isRevoked(version types.Int64) bool {
 // update opens, in a plan that has kept everything, what the update will change.
 func (c rotationChange) update() {
 	if c.prior.Superseded.ValueBool() {
-		return // nothing; it only remembers what is written
+		return // nothing; it only remembers the schedule as it is written
 	}
 	if len(c.prior.PendingTransitions.Elements()) > 0 {
 		c.plan.PendingTransitions = noTransitions()

@@ -3,6 +3,8 @@ package provider
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -48,7 +50,7 @@ func (r *keyRotationResource) ValidateConfig(ctx context.Context, req resource.V
 			fmt.Sprintf("With activation_delay = %q and rotate_every = %q a version would be due for replacement before it was ever used.\n\n"+
 				"Make the delay shorter than the period.", m.ActivationDelay.ValueString(), m.RotateEvery.ValueString()))
 	}
-	if _, revoked := m.revoked(ctx, &unparsable)[int(m.PinnedVersion.ValueInt64())]; revoked {
+	if _, revoked := m.revoked(ctx, &unparsable)[int(m.PinnedVersion.ValueInt64())]; revoked && !m.PinnedVersion.IsNull() {
 		resp.Diagnostics.AddAttributeError(path.Root("pinned_version"), "A revoked version cannot be pinned",
 			fmt.Sprintf("Version %d is listed in revoke.\n\nPin another version, or none.", m.PinnedVersion.ValueInt64()))
 	}
@@ -83,6 +85,11 @@ func (r *keyRotationResource) Create(ctx context.Context, req resource.CreateReq
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan.settle(now))...)
 	r.client.warnUnattested(&resp.Diagnostics, key)
+	if !plan.PinnedVersion.IsNull() {
+		resp.Diagnostics.AddAttributeWarning(path.Root("pinned_version"), "Nothing was rotated: a version is pinned",
+			fmt.Sprintf("Key %q stays with version %d. While pinned_version is set, neither -replace nor a new instance makes a new version.\n\n"+
+				"To rotate, take pinned_version away, and use -replace if nothing is due by itself.", key.Spec.Name, plan.PinnedVersion.ValueInt64()))
+	}
 }
 
 // Read is the only place with a clock: it decides what is due, and the plan
@@ -164,7 +171,8 @@ func (r *keyRotationResource) Delete(ctx context.Context, req resource.DeleteReq
 	report(&resp.Diagnostics, service.Release(ctx, name, instance))
 }
 
-// ImportState takes the key's name. The arguments come back as they were last
+// ImportState takes the key's name, or the id of an instance, whose number is passed
+// over: which instance is in charge says the token. The arguments come back as they were last
 // applied, if the key was rotated before, so that the plan after it has nothing to add.
 func (r *keyRotationResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	ctx, service := r.client.begin(ctx, &resp.Diagnostics)
@@ -172,7 +180,7 @@ func (r *keyRotationResource) ImportState(ctx context.Context, req resource.Impo
 		return
 	}
 	defer r.client.finish(&resp.Diagnostics)
-	key, instance, err := service.Claim(ctx, req.ID)
+	key, instance, err := service.Claim(ctx, keyOf(req.ID))
 	if err != nil {
 		report(&resp.Diagnostics, err)
 		return
@@ -184,6 +192,16 @@ func (r *keyRotationResource) ImportState(ctx context.Context, req resource.Impo
 	}
 	now.declare(ctx, declared, &resp.Diagnostics)
 	r.show(ctx, &now, key, instance, service.Now(), &resp.State, &resp.Diagnostics)
+}
+
+// keyOf reads the key's name out of what is imported, KEY or KEY/NUMBER.
+func keyOf(id string) string {
+	if key, number, ok := strings.Cut(id, "/"); ok {
+		if _, err := strconv.Atoi(number); err == nil {
+			return key
+		}
+	}
+	return id
 }
 
 // state is what show writes to.
@@ -205,12 +223,8 @@ func (r *keyRotationResource) show(ctx context.Context, now *keyRotationModel, k
 }
 
 func warnSuperseded(key *keyring.Key, instance int, diags *diag.Diagnostics) {
-	inCharge := "a rotation that was removed since"
-	if key.Rotation != nil {
-		inCharge = instanceID(key.Spec.Name, key.Rotation.Instance)
-	}
 	diags.AddWarning("Another rotation is in charge of the key",
 		fmt.Sprintf("Key %q is rotated by %s; the instance %s is superseded, and neither rotates nor changes the key any more.\n\n"+
-			"Two hsm_key_rotation resources for one key, in one configuration or in two, take it from each other. Remove one of them.",
-			key.Spec.Name, inCharge, instanceID(key.Spec.Name, instance)))
+			"%s Two of them for one key take it from each other: remove one.",
+			key.Spec.Name, instanceID(key.Spec.Name, key.Rotation.Instance), instanceID(key.Spec.Name, instance), takeCharge(key.Spec.Name)))
 }

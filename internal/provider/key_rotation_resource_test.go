@@ -29,23 +29,34 @@ func TestRotationValidation(t *testing.T) {
 	}{
 		"key with a slash":          {values{"key_id": "orders/1"}, "key_id", []string{"1 to 63"}},
 		"period in days":            {with(rotationConfig, "rotate_every", "90d"), "rotate_every", []string{"90d", "2160h"}},
-		"period of nothing":         {with(rotationConfig, "rotate_every", "0s"), "rotate_every", []string{"too short"}},
-		"negative period":           {with(rotationConfig, "rotate_every", "-1h"), "rotate_every", []string{"too short"}},
+		"period of nothing":         {with(rotationConfig, "rotate_every", "0s"), "rotate_every", []string{`rotate_every must be longer than 0, and is "0s"`}},
+		"negative period":           {with(rotationConfig, "rotate_every", "-1h"), "rotate_every", []string{"must be longer than 0"}},
+		"very negative period":      {with(rotationConfig, "rotate_every", "-999999999h"), "rotate_every", []string{"must be longer than 0"}},
+		"period of a moment":        {with(rotationConfig, "rotate_every", "500ms"), "rotate_every", []string{"must be at least a second"}},
+		"period too long":           {with(rotationConfig, "rotate_every", "999999999h"), "rotate_every", []string{`"999999999h" is too long`, `"2562047h"`}},
 		"empty period":              {with(rotationConfig, "rotate_every", ""), "rotate_every", []string{"not a duration"}},
-		"overlap of nothing":        {with(rotationConfig, "overlap", "0h"), "overlap", []string{"too short"}},
-		"negative overlap":          {with(rotationConfig, "overlap", "-168h"), "overlap", []string{"too short"}},
+		"overlap of nothing":        {with(rotationConfig, "overlap", "0h"), "overlap", []string{"must be longer than 0"}},
+		"negative overlap":          {with(rotationConfig, "overlap", "-168h"), "overlap", []string{"must be longer than 0"}},
+		"overlap too long":          {with(rotationConfig, "overlap", "999999999h"), "overlap", []string{"is too long"}},
 		"overlap in words":          {with(rotationConfig, "overlap", "a week"), "overlap", []string{"a week"}},
-		"negative activation delay": {with(rotationConfig, "activation_delay", "-1s"), "activation_delay", []string{"0s"}},
+		"negative activation delay": {with(rotationConfig, "activation_delay", "-1s"), "activation_delay", []string{"must not be shorter than 0", `"0s"`}},
+		"endless activation delay":  {with(rotationConfig, "activation_delay", "999999999h"), "activation_delay", []string{"is too long"}},
 		"activation delay too long": {with(rotationConfig, "activation_delay", "2160h"), "activation_delay", []string{"shorter than the period"}},
 		"unknown retire_action":     {with(rotationConfig, "retire_action", "delete"), "retire_action", []string{"retain"}},
 		"revoke by name":            {with(rotationConfig, "revoke", values{"v1": "superseded"}), "revoke", []string{"number of a version"}},
 		"revoke version 0":          {with(rotationConfig, "revoke", values{"0": "superseded"}), "revoke", []string{"number of a version"}},
 		"unknown reason":            {with(rotationConfig, "revoke", values{"1": "stolen"}), "revoke", []string{"key_compromise"}},
+		"reason of null":            {with(rotationConfig, "revoke", values{"1": nil}), "revoke", []string{`revoke["1"] is null`}},
+		"watched value of null":     {with(rotationConfig, "rotate_when_changed", values{"a": nil}), "rotate_when_changed", []string{`rotate_when_changed["a"] is null`}},
 		"pin version 0":             {with(rotationConfig, "pinned_version", 0), "pinned_version", []string{"at least 1"}},
 		"pin a revoked version":     {with(rotationConfig, "pinned_version", 1, "revoke", values{"1": "superseded"}), "pinned_version", []string{"listed in revoke"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			wantDiagnostic(t, newServer(t).validate(t, "hsm_key_rotation", test.config), test.attribute, test.says...)
+			diagnostics := newServer(t).validate(t, "hsm_key_rotation", test.config)
+			wantDiagnostic(t, diagnostics, test.attribute, test.says...)
+			if len(diagnostics) > 1 {
+				t.Errorf("it is said more than once: %s", showAll(diagnostics))
+			}
 		})
 	}
 	for name, fine := range map[string]values{
@@ -86,13 +97,14 @@ func TestRotationPlan(t *testing.T) {
 	}{
 		"nothing": {config: rotationConfig},
 
-		"due":                       {prior: due, config: rotationConfig, changed: everything, replace: []string{"rotate_at"}},
+		"due":                       {prior: due, config: rotationConfig, changed: everything, replace: []string{"rotate_at", "rotation_due"}},
 		"due but pinned at once":    {prior: due, config: with(rotationConfig, "pinned_version", 1), changed: and(stateful, "pinned_version")},
-		"due without a period":      {prior: with(due, "rotate_every", nil, "rotate_at", nil), config: with(rotationConfig, "rotate_every", nil), changed: everything, replace: []string{"rotate_at"}},
+		"due without a period":      {prior: with(due, "rotate_every", nil, "rotate_at", nil), config: with(rotationConfig, "rotate_every", nil), changed: everything, replace: []string{"rotate_at", "rotation_due"}},
 		"superseded is never due":   {prior: with(superseded, "rotation_due", true), config: rotationConfig},
 		"superseded has no steps":   {prior: with(superseded, "pending_transitions", []any{"retire 1"}), config: rotationConfig},
-		"superseded and revoking":   {prior: superseded, config: with(rotationConfig, "revoke", values{"2": "superseded"}), changed: []string{"revoke"}},
-		"superseded and watching":   {prior: with(watching, "superseded", true), config: with(rotationConfig, "rotate_when_changed", values{"algorithm": "RSA_2048"}), changed: []string{"rotate_when_changed"}},
+		"superseded and revoked":    {prior: with(superseded, "revoke", values{"1": "superseded"}), config: with(rotationConfig, "revoke", values{"1": "superseded"})},
+		"superseded, other overlap": {prior: superseded, config: with(rotationConfig, "overlap", "1h"), changed: []string{"overlap"}},
+		"superseded and let go of":  {prior: superseded, config: with(rotationConfig, "key_id", "invoices", "revoke", values{"1": "superseded"}), changed: and(everything, "key_id", "revoke"), replace: []string{"key_id"}},
 		"watched value changes":     {prior: watching, config: with(rotationConfig, "rotate_when_changed", values{"algorithm": "RSA_2048"}), changed: and(everything, "rotate_when_changed"), replace: []string{"rotate_when_changed"}},
 		"watched value not known":   {prior: watching, config: with(rotationConfig, "rotate_when_changed", values{"algorithm": unknown}), changed: and(everything, "rotate_when_changed"), replace: []string{"rotate_when_changed"}},
 		"another value watched too": {prior: watching, config: with(rotationConfig, "rotate_when_changed", values{"algorithm": "EC_P256", "b": "c"}), changed: and(everything, "rotate_when_changed"), replace: []string{"rotate_when_changed"}},
@@ -171,6 +183,11 @@ func TestRotationPlanIsComputed(t *testing.T) {
 func TestRotationPlanRefuses(t *testing.T) {
 	destroyed := rotationState()
 	destroyed["versions"] = values{"1": versionState("destroyed"), "2": versionState("active")}
+	over := with(rotationState(), "trusted_public_keys", values{"2": "PEM 2"})
+	waiting := with(rotationState(), "versions", values{"1": versionState("active"), "2": versionState("pre_activation")}, "version", 1)
+	superseded := with(rotationState(), "superseded", true, "id", "orders/1", "revoke", values{"1": "superseded"}, "rotate_when_changed", values{"a": "b"})
+	unchanged := with(rotationConfig, "revoke", values{"1": "superseded"}, "rotate_when_changed", values{"a": "b"})
+	wayOut := []string{"ERROR", "orders/1, is superseded", "terraform state rm ADDRESS", "terraform import ADDRESS orders", "make the change there"}
 	for name, test := range map[string]struct {
 		prior, config values
 		attribute     string
@@ -179,6 +196,18 @@ func TestRotationPlanRefuses(t *testing.T) {
 		"revoking a version that never was": {rotationState(), with(rotationConfig, "revoke", values{"7": "superseded"}), "revoke", []string{"ERROR", "no version 7", "It has: 1, 2."}},
 		"pinning a version that never was":  {rotationState(), with(rotationConfig, "pinned_version", 7), "pinned_version", []string{"ERROR", "no version 7", "It has: 1, 2."}},
 		"pinning a destroyed version":       {destroyed, with(rotationConfig, "pinned_version", 1), "pinned_version", []string{"ERROR", "is destroyed"}},
+		"pinning after the overlap":         {over, with(rotationConfig, "pinned_version", 1), "pinned_version", []string{"ERROR", "overlap of version 1 is over", "trusted_public_keys"}},
+		"pinning a version to come":         {waiting, with(rotationConfig, "pinned_version", 2), "pinned_version", []string{"ERROR", "version 2 waits for its activation"}},
+		"watching while pinned": {
+			with(rotationState(), "pinned_version", 1, "rotate_when_changed", values{"a": "b"}),
+			with(rotationConfig, "pinned_version", 1, "rotate_when_changed", values{"a": "c"}),
+			"rotate_when_changed", []string{"WARNING", "while a version is pinned", "forgotten"},
+		},
+		"superseded and revoking":     {superseded, with(unchanged, "revoke", values{"1": "superseded", "2": "superseded"}), "revoke", append(wayOut, "a change of revoke here")},
+		"superseded and undoing":      {superseded, with(unchanged, "revoke", nil), "revoke", wayOut},
+		"superseded and pinning":      {superseded, with(unchanged, "pinned_version", 1), "pinned_version", append(wayOut, "a change of pinned_version here")},
+		"superseded and watching":     {superseded, with(unchanged, "rotate_when_changed", values{"a": "c"}), "rotate_when_changed", append(wayOut, "a change of rotate_when_changed here")},
+		"superseded and doing it all": {superseded, with(rotationConfig, "pinned_version", 1), "revoke", append(wayOut, "revoke and pinned_version and rotate_when_changed")},
 		"taking a revocation back": {
 			with(rotationState(), "revoke", values{"1": "superseded"}), rotationConfig, "revoke", []string{"WARNING", "Version 1", "stays revoked"},
 		},

@@ -25,8 +25,12 @@ func (r *keyRotationResource) Schema(_ context.Context, _ resource.SchemaRequest
 		MarkdownDescription: "Rotates a key: replaces its current version by a new one, with an overlap in which the old one still verifies and decrypts.\n\n" +
 			"One instance of this resource stands for one version. When a rotation is due, the plan *replaces* the instance: its creation generates the new version, " +
 			"and the HSM stops the old one from signing, encrypting and wrapping. Removing an instance destroys nothing. So a rotation can be asked for " +
-			"with `terraform apply -replace=ADDRESS`, and `create_before_destroy` works as well as its absence. The first rotation of a key " +
-			"takes the version that is there and does not rotate at once.\n\n" +
+			"with `terraform apply -replace=ADDRESS`, and `create_before_destroy` works as well as its absence.\n\n" +
+			"Creating an instance rotates the key, unless no rotation has had its current version yet: the first rotation of a key takes the version that is there. " +
+			"So after `terraform state rm`, and to take over a key that was rotated before, *import* the resource instead of creating it. " +
+			"A run that is killed after the new version took over and before Terraform stored its state is no different: the next apply creates the instance again and " +
+			"so makes one more version. Nothing is lost by that; the version in between goes through its overlap. With `create_before_destroy` it is the instance in " +
+			"the state that is `superseded` then, and a warning says how to take charge.\n\n" +
 			"Something has to run `terraform apply` for a rotation to take place: nothing happens by itself at midnight, and a late run does no harm. " +
 			"`terraform plan -detailed-exitcode` tells (exit code 2) that something is due.",
 		Attributes: map[string]schema.Attribute{
@@ -52,9 +56,10 @@ func (r *keyRotationResource) Schema(_ context.Context, _ resource.SchemaRequest
 					"A change is in place and holds from the next rotation on.",
 			},
 			"rotate_when_changed": schema.MapAttribute{
-				Optional: true, ElementType: types.StringType,
+				Optional: true, ElementType: types.StringType, Validators: []validator.Map{noNulls{}},
 				MarkdownDescription: "Any values; a change of them rotates, in the same apply. `{ algorithm = hsm_key.example.algorithm }` rotates as soon as the " +
-					"key's algorithm changes. Adding the argument to a rotation that had none, and removing it, rotates nothing.",
+					"key's algorithm changes. Adding the argument to a rotation that had none, and removing it, rotates nothing, " +
+					"and neither does a change while `pinned_version` is set, nor later.",
 			},
 			"retire_action": schema.StringAttribute{
 				Optional: true, Computed: true, Default: stringdefault.StaticString(string(keyring.RetireDisables)),
@@ -66,6 +71,7 @@ func (r *keyRotationResource) Schema(_ context.Context, _ resource.SchemaRequest
 			"revoke": schema.MapAttribute{
 				Optional: true, ElementType: types.StringType,
 				Validators: []validator.Map{
+					noNulls{},
 					mapvalidator.KeysAre(stringvalidator.RegexMatches(regexp.MustCompile(`^[1-9][0-9]{0,8}$`), "the key must be the number of a version, for example \"3\"")),
 					mapvalidator.ValueStringsAre(stringvalidator.OneOf(keyring.ReasonNames()...)),
 				},
@@ -75,7 +81,7 @@ func (r *keyRotationResource) Schema(_ context.Context, _ resource.SchemaRequest
 			},
 			"pinned_version": schema.Int64Attribute{
 				Optional: true, Validators: []validator.Int64{int64validator.AtLeast(1)},
-				MarkdownDescription: "Go back to this version, within its overlap, and stay with it: while it is set, nothing rotates. A change is in place. " +
+				MarkdownDescription: "Go back to this version, within its overlap, and stay with it: while it is set, nothing rotates, `-replace` included. A change is in place. " +
 					"Without it the newest version that may still serve becomes the current one again.",
 			},
 
@@ -100,7 +106,9 @@ func (r *keyRotationResource) Schema(_ context.Context, _ resource.SchemaRequest
 				MarkdownDescription: "What else was due at the last refresh, for example `retire 1`; the plan after it does exactly these.",
 			},
 			"superseded": schema.BoolAttribute{
-				Computed: true, MarkdownDescription: "Whether another `hsm_key_rotation` has taken over the key. A superseded instance changes nothing any more.",
+				Computed: true, MarkdownDescription: "Whether another `hsm_key_rotation` has taken over the key. A superseded instance changes nothing any more, " +
+					"and a change of `revoke`, `pinned_version` or `rotate_when_changed` is an error at plan. If there is no other one, for example after an older state was " +
+					"restored, take charge with `terraform state rm` and `terraform import`.",
 			},
 			"public_key_pem": schema.StringAttribute{
 				Computed: true, MarkdownDescription: "Public key of `version` as PEM (SubjectPublicKeyInfo). Null for secret keys.",
