@@ -70,7 +70,7 @@ func (t *Token) probe(ctx context.Context) (keyring.Capabilities, error) {
 func mechanisms(known map[uint]cryptoki.MechanismInfo) map[keyring.Mechanism]keyring.MechanismInfo {
 	list := make(map[keyring.Mechanism]keyring.MechanismInfo, len(known))
 	for code, info := range known {
-		m := keyring.MechanismInfo{MinKeySize: int(info.MinKeySize), MaxKeySize: int(info.MaxKeySize)}
+		m := keyring.MechanismInfo{MinKeySize: int(info.MinKeySize), MaxKeySize: int(info.MaxKeySize), Algorithms: worksWith(code)}
 		for _, f := range mechanismUses {
 			if info.Flags&f.flag != 0 {
 				m.Uses = append(m.Uses, f.name)

@@ -13,6 +13,17 @@ import (
 type MechanismInfo struct {
 	MinKeySize, MaxKeySize int      // in the unit of the mechanism: bits for RSA and EC, mostly bytes for AES
 	Uses                   []string // "sign", "generate_key_pair", …: the CKF_ flags in lower case, sorted
+	// Algorithms are those whose keys the mechanism works with: empty if it belongs to
+	// other kinds of keys, nil if that is not known.
+	Algorithms []Algorithm
+}
+
+// serves reports whether a key of an algorithm may be able to perform an operation by
+// the mechanism. What is not known, and flags that the token leaves out altogether,
+// do not stand against it.
+func (m MechanismInfo) serves(a Algorithm, op string) bool {
+	uses := slices.DeleteFunc(slices.Clone(m.Uses), func(use string) bool { return use == "hw" })
+	return (m.Algorithms == nil || slices.Contains(m.Algorithms, a)) && (len(uses) == 0 || slices.Contains(uses, op))
 }
 
 // Capabilities is what a token can do, as far as that can be known without
@@ -52,7 +63,35 @@ func (c Capabilities) Check(s Spec) error {
 			return unsupported(fmt.Sprintf("This token has no mechanism %s.", m), "It has: "+join(c.mechanismNames())+".")
 		}
 	}
+	if op, ok := c.unserved(s); ok {
+		return unsupported(fmt.Sprintf("None of the allowed mechanisms lets an %s key %s on this token.", s.Algorithm, op),
+			fmt.Sprintf("To %s, such a key can use: %s. Allow one of them, or take %q out of operations.", op, join(c.serving(s.Algorithm, op)), op))
+	}
 	return nil
+}
+
+// unserved returns the first operation of a spec that no allowed mechanism can perform.
+func (c Capabilities) unserved(s Spec) (op string, ok bool) {
+	if len(s.AllowedMechanisms) == 0 {
+		return "", false
+	}
+	for _, op := range s.Operations.Names() {
+		if !slices.ContainsFunc(s.AllowedMechanisms, func(m Mechanism) bool { return c.Mechanisms[m].serves(s.Algorithm, op) }) {
+			return op, true
+		}
+	}
+	return "", false
+}
+
+// serving lists the mechanisms that are known to do an operation with an algorithm.
+func (c Capabilities) serving(a Algorithm, op string) []string {
+	var names []string
+	for _, m := range slices.Sorted(maps.Keys(c.Mechanisms)) {
+		if info := c.Mechanisms[m]; slices.Contains(info.Algorithms, a) && info.serves(a, op) {
+			names = append(names, string(m))
+		}
+	}
+	return names
 }
 
 func (c Capabilities) algorithmNames() []string {
