@@ -70,8 +70,22 @@ func searchTemplate(where lifecycle.Locator) ([]cryptoki.Attribute, error) {
 
 func notLocated(where lifecycle.Locator, kind fault.Kind, problem, hint string) error {
 	return &fault.Error{
-		Kind: kind, Op: "find key", Subject: fmt.Sprintf("label %q, id %q, type %q", where.Label, where.ID, where.Class), Problem: problem, Hint: hint,
+		Kind: kind, Op: "find key", Subject: sought(where), Problem: problem, Hint: hint,
 	}
+}
+
+// sought puts a locator in words; what it leaves open is not mentioned.
+func sought(where lifecycle.Locator) string {
+	var parts []string
+	for _, each := range []struct{ name, value string }{{"label", where.Label}, {"id", where.ID}, {"type", where.Class}} {
+		if each.value != "" {
+			parts = append(parts, fmt.Sprintf("%s %q", each.name, each.value))
+		}
+	}
+	if len(parts) == 0 {
+		return "any key"
+	}
+	return join(parts)
 }
 
 // find returns the two halves, or the secret key alone, of the one key that matches.
@@ -89,8 +103,11 @@ func (t *Token) find(ctx context.Context, where lifecycle.Locator, template []cr
 	}
 	switch {
 	case len(ids) > 1:
-		return material{}, notLocated(where, fault.Inconsistent,
-			"More than one key matches; their ids are "+join(slices.Sorted(maps.Keys(ids)))+".", "Name the id of one of them.")
+		names := slices.Sorted(maps.Keys(ids))
+		if names[0] == "" {
+			names = append(names[1:], "none")
+		}
+		return material{}, notLocated(where, fault.Inconsistent, "More than one key matches; their ids are "+join(names)+".", "Name the id of one of them.")
 	case ids[""]:
 		return material{}, notLocated(where, fault.Unsupported, "The key has no id (CKA_ID).", "Give it one, for example with `pkcs11-tool --set-id`.")
 	case len(ids) == 0:

@@ -83,13 +83,15 @@ func TestFindAlgorithms(t *testing.T) {
 func TestFindForeign(t *testing.T) {
 	b := newBench(t)
 	_, err := b.device.GenerateKey(t.Context(), cryptoki.Mechanism{Code: 0x131 /* CKM_DES3_KEY_GEN */}, []cryptoki.Attribute{
-		cryptoki.Bool(cryptoki.CKA_TOKEN, true), cryptoki.Bytes(cryptoki.CKA_ID, []byte{0xd3}),
+		cryptoki.Bool(cryptoki.CKA_TOKEN, true), cryptoki.Bytes(cryptoki.CKA_ID, []byte{0xd3}), cryptoki.Bytes(cryptoki.CKA_LABEL, []byte("foreign")),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.hsm.Find(t.Context(), lifecycle.Locator{ID: "d3"}); !fault.Is(err, fault.Unsupported) || !strings.Contains(err.Error(), "0x15") {
-		t.Errorf("%v", err)
+	for _, where := range []lifecycle.Locator{{ID: "d3"}, {Label: "foreign"}, {Label: "foreign", Class: "secret-key"}} {
+		if _, err := b.hsm.Find(t.Context(), where); !fault.Is(err, fault.Unsupported) || !strings.Contains(err.Error(), "of type DES3 (CKA_KEY_TYPE 0x15)") {
+			t.Errorf("%+v: %v", where, err)
+		}
 	}
 }
 
@@ -144,9 +146,9 @@ func TestFind(t *testing.T) {
 		"label and id of two keys":    {lifecycle.Locator{Label: "secret", ID: "a1"}, "", fault.NotFound, ""},
 		"nothing":                     {lifecycle.Locator{Label: "nothing"}, "", fault.NotFound, ""},
 		"not a key":                   {lifecycle.Locator{Label: "data"}, "", fault.NotFound, ""},
-		"two keys with one label":     {lifecycle.Locator{Label: "twice"}, "", fault.Inconsistent, "a3, a4"},
+		"two keys with one label":     {lifecycle.Locator{Label: "twice"}, "", fault.Inconsistent, `(label "twice"): More than one key matches; their ids are a3, a4`},
 		"one of them by id":           {lifecycle.Locator{Label: "twice", ID: "a4"}, "a4", 0, ""},
-		"everything":                  {lifecycle.Locator{}, "", fault.Inconsistent, "a1, a2, a3"},
+		"everything":                  {lifecycle.Locator{}, "", fault.Inconsistent, "(any key): More than one key matches; their ids are a1, a2, a3"},
 		"two keys with one id":        {lifecycle.Locator{ID: "a5"}, "", fault.Inconsistent, "a5"},
 		"secret and pair with one id": {lifecycle.Locator{ID: "a6"}, "", fault.Inconsistent, "a6"},
 		"the pair of these":           {lifecycle.Locator{ID: "a6", Class: "private"}, "a6", 0, ""},

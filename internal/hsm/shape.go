@@ -99,7 +99,18 @@ func recognise(o cryptoki.Object) (keyring.Algorithm, error) {
 		}
 		return "", unsupportedKey(o, fmt.Sprintf("a key on the curve with CKA_EC_PARAMS %x", params))
 	}
+	if name, ok := otherTypes[keyType]; ok {
+		return "", unsupportedKey(o, fmt.Sprintf("a key of type %s (CKA_KEY_TYPE 0x%X)", name, keyType))
+	}
 	return "", unsupportedKey(o, fmt.Sprintf("a key of type 0x%X (CKA_KEY_TYPE)", keyType))
+}
+
+// otherTypes are the standard's names of key types that are not ours, without "CKK_".
+var otherTypes = map[uint]string{
+	cryptoki.CKK_DSA: "DSA", cryptoki.CKK_DH: "DH", 0x4: "X9_42_DH", 0x11: "RC2", 0x12: "RC4", 0x13: "DES", 0x14: "DES2", cryptoki.CKK_DES3: "DES3",
+	0x18: "CAST128", 0x19: "RC5", 0x1A: "IDEA", 0x20: "BLOWFISH", 0x21: "TWOFISH", 0x22: "SECURID", 0x23: "HOTP", 0x25: "CAMELLIA", 0x26: "ARIA",
+	0x27: "MD5_HMAC", cryptoki.CKK_SHA_1_HMAC: "SHA_1_HMAC", cryptoki.CKK_SHA224_HMAC: "SHA224_HMAC", 0x2F: "SEED", 0x30: "GOSTR3410", 0x32: "GOST28147",
+	cryptoki.CKK_CHACHA20: "CHACHA20", 0x34: "POLY1305", 0x35: "AES_XTS", cryptoki.CKK_EC_MONTGOMERY: "EC_MONTGOMERY", cryptoki.CKK_HKDF: "HKDF",
 }
 
 func recogniseSecret(o cryptoki.Object, keyType uint) (keyring.Algorithm, error) {
