@@ -44,6 +44,7 @@ func TestBadInput(t *testing.T) {
 		"operation of null":     {key(`operations = [null]`), []string{"operations is null"}},
 		"tag of null":           {key(`tags = { a = null }`), []string{`tags["a"] is null`}},
 		"unknown mechanism":     {key(`allowed_mechanisms = ["CKM_AES_XTS"]`), []string{"no mechanism CKM_AES_XTS", "CKM_ECDSA"}},
+		"mechanism that can't":  {key(`allowed_mechanisms = ["CKM_AES_GCM"]`), []string{"None of the allowed mechanisms lets an EC_P256 key sign", "CKM_ECDSA", "allowed_mechanisms"}},
 		"bad on_destroy":        {key(`on_destroy = "shred"`), []string{"shred", "disable"}},
 		"overlap of zero":       {rotation(`overlap = "0s"`), []string{"overlap must be longer than 0"}},
 		"negative overlap":      {rotation(`overlap = "-1h"`), []string{"overlap must be longer than 0"}},

@@ -219,7 +219,7 @@ func TestReplacedBehindOurBack(t *testing.T) {
 			for _, command := range [][]string{{"plan"}, {"apply", "-auto-approve"}, {"apply", "-auto-approve", "-refresh-only"}} {
 				c.failing(command, "somebody replaced it", tc.says, "version 1", "backup", "revoke map")
 			}
-			c.state("hsm_key.orders").want(t, "versions/1/cka_id="+id, "versions/1/fingerprint="+before.at("versions", "1", "fingerprint"))
+			c.state("hsm_key.orders").want(t, "versions/1/cka_id="+id, "versions/1/fingerprint_sha256="+before.at("versions", "1", "fingerprint_sha256"))
 			if after := token.Tool(t, "--list-objects"); after != listed {
 				t.Errorf("the token was changed.\nbefore:\n%s\nafter:\n%s", listed, after)
 			}
