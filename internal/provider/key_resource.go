@@ -37,10 +37,11 @@ func (r *keyResource) ValidateConfig(ctx context.Context, req resource.ValidateC
 	if resp.Diagnostics.HasError() || m.Operations.IsNull() || !isWhole(m.Algorithm, m.Operations) {
 		return
 	}
-	spec := m.spec(ctx, &resp.Diagnostics)
+	var said diag.Diagnostics // by the attributes' own validators
+	spec := m.spec(ctx, &said)
 	spec.Name, spec.AllowedMechanisms, spec.OnDestroy = "any", nil, keyring.DestroyDisables
-	if _, err := keyring.ParseAlgorithm(string(spec.Algorithm)); err != nil || resp.Diagnostics.HasError() {
-		return // said by the attribute's own validator
+	if _, err := keyring.ParseAlgorithm(string(spec.Algorithm)); err != nil || said.HasError() || spec.Operations == keyring.None {
+		return
 	}
 	report(&resp.Diagnostics, spec.Validate(), path.Root("operations"))
 }
