@@ -40,7 +40,7 @@ func (r *keyResource) ValidateConfig(ctx context.Context, req resource.ValidateC
 	var said diag.Diagnostics // by the attributes' own validators
 	spec := m.spec(ctx, &said)
 	spec.Name, spec.AllowedMechanisms, spec.OnDestroy = "any", nil, keyring.DestroyDisables
-	if _, err := keyring.ParseAlgorithm(string(spec.Algorithm)); err != nil || said.HasError() || spec.Operations == keyring.None {
+	if _, err := keyring.ParseAlgorithm(string(spec.Algorithm)); err != nil || said.HasError() {
 		return
 	}
 	report(&resp.Diagnostics, spec.Validate(), path.Root("operations"))

@@ -49,7 +49,7 @@ func TestKeyValidation(t *testing.T) {
 		"empty name":           {with(keyConfig, "name", ""), "name", []string{"1 to 63 letters"}},
 		"unknown algorithm":    {with(keyConfig, "algorithm", "DES"), "algorithm", []string{"EC_P256", "ED448"}},
 		"unknown operation":    {with(keyConfig, "operations", []any{"decode"}), "operations", []string{`"decode"`, "unwrap"}},
-		"no operation":         {with(keyConfig, "operations", []any{}), "operations", []string{"at least 1"}},
+		"no operation":         {with(keyConfig, "operations", []any{}), "operations", []string{"Cannot declare key\n", "sign, verify, derive"}},
 		"impossible operation": {with(keyConfig, "operations", []any{"sign", "encrypt"}), "operations", []string{"Cannot declare key\nAn EC_P256 key cannot encrypt", "sign, verify, derive"}},
 		"tag of null":          {with(keyConfig, "tags", values{"a": nil, "b": "c"}), "tags", []string{`tags["a"] is null`}},
 		"operation of null":    {with(keyConfig, "operations", []any{nil}), "operations", []string{"An element of operations is null"}},

@@ -41,7 +41,7 @@ func (r *keyResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *
 			},
 			"operations": schema.SetAttribute{
 				Optional: true, Computed: true, ElementType: types.StringType,
-				Validators: []validator.Set{noNulls{}, setvalidator.SizeAtLeast(1), setvalidator.ValueStringsAre(stringvalidator.OneOf(keyring.OperationNames()...))},
+				Validators: []validator.Set{noNulls{}, setvalidator.ValueStringsAre(stringvalidator.OneOf(keyring.OperationNames()...))},
 				MarkdownDescription: "What the key may do: " + quoted(keyring.OperationNames()) + ". Default: `encrypt` and `decrypt` for AES, " +
 					"`sign` and `verify` for everything else. A change is in place and holds at once for every version of the key's algorithm; versions of an earlier algorithm keep what they could do.",
 			},

@@ -26,10 +26,31 @@ func (c *Catalog) Environment(ctx context.Context) (string, error) {
 		return "", err
 	}
 	name, err := c.stamped(markers)
+	if err != nil { // in dispute or damaged, as of some time ago
+		name, err = c.settledStamp(ctx)
+	}
 	if name == "" && err == nil {
 		err = c.orphans(ctx)
 	}
 	return name, err
+}
+
+// settledStamp looks at the token until its stamps agree; empty if none shows.
+// Rivals that are alive settle their dispute in far less time than is waited here.
+func (c *Catalog) settledStamp(ctx context.Context) (string, error) {
+	for n := 1; ; n++ {
+		markers, err := c.store.Search(ctx, Witness())
+		if err != nil {
+			return "", err
+		}
+		name, err := c.stamped(markers)
+		if err == nil || !fault.Is(err, fault.Inconsistent) || n == patience {
+			return name, err
+		}
+		if err := rest(ctx); err != nil {
+			return "", err
+		}
+	}
 }
 
 // unstamped returns the name on the token's stamp as it is now, empty on positive
@@ -45,10 +66,7 @@ func (c *Catalog) unstamped(ctx context.Context) (string, error) {
 		if !fault.Is(err, fault.Conflict) || n == attempts {
 			return "", err
 		}
-		var markers []cryptoki.Object // another run stamped it since the scan
-		if markers, err = c.store.Search(ctx, Witness()); err == nil {
-			name, err = c.stamped(markers)
-		}
+		name, err = c.settledStamp(ctx) // another run stamped it since the scan
 	}
 	return name, err
 }
@@ -130,11 +148,7 @@ func (c *Catalog) Stamp(ctx context.Context, environment, actor string) error {
 		if !fault.Is(err, fault.Conflict) {
 			return err
 		}
-		markers, searchErr := c.store.Search(ctx, Witness())
-		if searchErr != nil {
-			return searchErr
-		}
-		if there, err = c.stamped(markers); err != nil {
+		if there, err = c.settledStamp(ctx); err != nil {
 			return err
 		}
 	}
