@@ -126,6 +126,8 @@ func TestPINIsNotQuoted(t *testing.T) {
 		"badly encoded PIN":      {`uri = "pkcs11:token=acceptance?` + module + `&pin-value=` + pin + `%"`, "percent sign"},
 		"PIN in the path":        {`uri = "pkcs11:token=acceptance;pin-value=` + pin + `?` + module + `"`, "belongs into the query"},
 		"PIN in capitals":        {`uri = "pkcs11:token=acceptance?` + module + `&PIN-VALUE=` + pin + `"`, "lower case"},
+		"second question mark":   {`uri = "pkcs11:token=acceptance?` + module + `?pin-value=` + pin + `"`, "an attribute of its own"},
+		"comma for a separator":  {`uri = "pkcs11:token=acceptance,pin-value=` + pin + `?` + module + `"`, "an attribute of its own"},
 		"unused attribute":       {`uri = "pkcs11:token=acceptance;object=o?` + module + `&pin-value=` + pin + `"`, "object"},
 		"PIN instead of source":  {`uri = "pkcs11:token=acceptance?` + module + `&pin-source=` + pin + `"`, "absolute path"},
 		"two ways to select":     {"slot_id = 0\n  uri = \"pkcs11:token=acceptance?" + module + `&pin-value=` + pin + `"`, "two ways"},

@@ -181,6 +181,27 @@ func TestActivationDelay(t *testing.T) {
 	})
 }
 
+// TestRevocationOfAWaitingVersion: another one takes its place in the same apply,
+// and what signs goes on signing.
+func TestRevocationOfAWaitingVersion(t *testing.T) {
+	bothOrders(t, func(t *testing.T, token *softhsm.Token, order, replacement string) {
+		delayed := schedule + order + "activation_delay = \"24h\"\n"
+		c := newCLI(t, orders(token, "", delayed))
+		c.apply()
+		c.apply("-replace=" + rotator)
+		c.configure(orders(token, "", delayed+`revoke = { "2" = "superseded" }`+"\n"))
+		if got := c.changes(); got[rotator] != replacement {
+			t.Errorf("the plan is %v, want %s", got, replacement)
+		}
+		c.apply()
+		c.noChanges()
+		r := c.state(rotator)
+		r.want(t, "version=1", "versions/1/state=active", "versions/2/state=deactivated", "versions/3/state=pre_activation")
+		mustSign(t, token, r.at("versions", "1", "cka_id"), digest)
+		refusesToSign(t, token, r.at("versions", "2", "cka_id"))
+	})
+}
+
 func TestRetirement(t *testing.T) {
 	for action, check := range map[string]func(t *testing.T, c *cli, token *softhsm.Token, id string){
 		"disable": func(t *testing.T, c *cli, token *softhsm.Token, id string) {

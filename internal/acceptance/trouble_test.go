@@ -262,6 +262,24 @@ func TestReplacedKeyIsRevoked(t *testing.T) {
 }
 
 // TestLostKeyIsRevoked: the way out that the error names when an object is lost.
+// TestReplacedPairIsRevoked: the same when the public object was replaced too.
+func TestReplacedPairIsRevoked(t *testing.T) {
+	token := softhsm.New(t, "acceptance")
+	c := newCLI(t, orders(token, "", schedule))
+	c.apply()
+	id := c.state(rotator).at("versions", "1", "cka_id")
+	token.Tool(t, "--delete-object", "--type", "privkey", "--id", id)
+	token.Tool(t, "--delete-object", "--type", "pubkey", "--id", id)
+	token.Tool(t, "--keypairgen", "--key-type", "EC:prime256v1", "--label", "orders:1", "--id", id)
+	mustSign(t, token, id, digest)
+	c.configure(orders(token, "", schedule+`revoke = { "1" = "key_compromise" }`+"\n"))
+	c.failing([]string{"plan"}, "somebody replaced it", "-refresh=false")
+	c.apply("-refresh=false")
+	c.noChanges()
+	c.state(rotator).want(t, "version=2", "versions/1/state=compromised")
+	refusesToSign(t, token, id)
+}
+
 func TestLostKeyIsRevoked(t *testing.T) {
 	token := softhsm.New(t, "acceptance")
 	c := newCLI(t, orders(token, "", schedule))

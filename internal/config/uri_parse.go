@@ -71,6 +71,9 @@ func (u *URI) parseComponent(component, text, separator, literal string, standar
 		if problem == "" && !slices.Contains(octets, name) && (!utf8.ValidString(value) || strings.Contains(value, "\x00")) {
 			problem = "The value is not text in UTF-8."
 		}
+		if problem == "" && name != "pin-value" && strings.Contains(strings.ToLower(value), "pin-value") {
+			problem = "The value has a pin-value in it: that is an attribute of its own in the query, after the question mark and between ampersands."
+		}
 		if problem == "" {
 			problem = u.set(component, known, name, value)
 		}

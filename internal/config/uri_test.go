@@ -196,6 +196,9 @@ func TestParseURINeverRepeatsAPIN(t *testing.T) {
 		"pkcs11:?pin-value=" + pin + "&pin-value=" + pin, "pkcs11:?pin-value=" + pin + "&pin-source=/a", "pkcs11:?pin-source=/a&pin-value=" + pin,
 		"pkcs11:?Pin-Value=" + pin, "pkcs11:?x-pin-value=" + pin, "pkcs11:x-pin-value=" + pin, "pkcs11:slot-id=" + pin + "x", "pkcs11:type=" + pin,
 		"pkcs11:?pin-value=" + pin + "&token=a", "pkcs12:?pin-value=" + pin, "pkcs11:?pin-value=" + pin + ";" + pin,
+		"pkcs11:token=a?module-path=/m.so?pin-value=" + pin, "pkcs11:token=a,pin-value=" + pin + "?module-path=/m.so",
+		"pkcs11:token=a:PIN-value=" + pin, "pkcs11:token=a%3Fpin-value=" + pin, "pkcs11:?pin-source=file:/x?pin-value=" + pin,
+		"pkcs11:?module-path=/m.so%26pin-value=" + pin, "pkcs11:?x-name=pin-value:" + pin,
 	} {
 		u, err := config.ParseURI(text)
 		if err == nil {

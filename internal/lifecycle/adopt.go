@@ -52,7 +52,11 @@ func (s *Service) Adopt(ctx context.Context, where Locator, name string) (*keyri
 			Hint: "Give the name in the import id: append ?x-name=NAME to the PKCS#11 URI.",
 		}
 	}
-	defer s.lock(name)()
+	ctx, done, err := s.begun(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 
 	now := s.now()
 	k := &keyring.Key{

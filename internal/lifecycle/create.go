@@ -13,7 +13,11 @@ import (
 // that was removed gets a fresh version with the next number; what is left of the
 // old versions stays disabled for good.
 func (s *Service) Create(ctx context.Context, spec keyring.Spec) (*keyring.Key, error) {
-	defer s.lock(spec.Name)()
+	ctx, done, err := s.begun(ctx, spec.Name)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	if err := s.Check(ctx, spec); err != nil {
 		return nil, err
 	}

@@ -13,7 +13,11 @@ import (
 // protected, or that a rotation still manages, is fault.Protected. A key that was
 // removed already is no error; one that has no record at all is fault.Inconsistent.
 func (s *Service) Destroy(ctx context.Context, name string) error {
-	defer s.lock(name)()
+	ctx, done, err := s.begun(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := s.requireStamp(ctx, subject(name)); err != nil {
 		return err
 	}

@@ -28,9 +28,9 @@ func (s *Service) drifted(ctx context.Context, k *keyring.Key) ([]int, error) {
 // observe compares a version's objects with its record and reports who enforces
 // what it may not do. Versions without objects are passed over.
 //
-// Whether the objects are the recorded key is asked of every version that has not been
-// revoked. Revoking is the way out for one that was replaced: what is under its
-// CKA_ID is then switched off, whosever it is.
+// Whether the objects are there and are the recorded key is asked of every version
+// that has not been revoked. Revoking is the way out for one that was lost or
+// replaced: what is under its CKA_ID is then switched off, whosever it is.
 func (s *Service) observe(ctx context.Context, k *keyring.Key, v *keyring.Version) (keyring.Enforcement, error) {
 	if v.Pending || !v.DestroyedAt.IsZero() {
 		return v.Enforcement, nil
@@ -42,12 +42,14 @@ func (s *Service) observe(ctx context.Context, k *keyring.Key, v *keyring.Versio
 		return "", err
 	}
 	underWork := k.Work != nil && slices.Contains(k.Work.Versions, v.Number)
-	if err := verdict(k, v, seen, underWork); err != nil {
-		return "", err
-	}
-	if !underWork && v.RevokedAt.IsZero() {
-		if err := s.identify(ctx, k, v, seen); err != nil {
+	if v.RevokedAt.IsZero() {
+		if err := verdict(k, v, seen, underWork); err != nil {
 			return "", err
+		}
+		if !underWork {
+			if err := s.identify(ctx, k, v, seen); err != nil {
+				return "", err
+			}
 		}
 	}
 	switch {
@@ -85,7 +87,8 @@ func verdict(k *keyring.Key, v *keyring.Version, seen Sighting, underWork bool) 
 			"Write it back from public_key_pem in the state, for example with `pkcs11-tool --write-object … --type pubkey --id …`.")
 	case v.Ref.Pair && !slices.Equal(seen.PublicKey, v.PublicKey):
 		return broken(fmt.Sprintf("The public key object with CKA_ID %s is not the one that was recorded: somebody replaced it.", v.Ref.ID),
-			"Put the recorded public key (public_key_pem in the state) back, and find out who changed it.")
+			"Put the recorded public key (public_key_pem in the state) back, and find out who changed it. If the whole pair was replaced and the recorded key is lost for good, "+
+				"add the version to the rotation's revoke map and run `terraform apply -refresh=false`: a new version takes over, and what is under this CKA_ID is switched off.")
 	}
 	return nil
 }

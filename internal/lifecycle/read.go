@@ -26,6 +26,16 @@ type Known struct {
 // other difference between what is known and what is there.
 func (s *Service) Read(ctx context.Context, name string, known Known) (*keyring.Key, error) {
 	defer s.lock(name)()
+	stamped, err := s.stamped(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !stamped && len(known.Refs) == 0 {
+		return nil, &fault.Error{
+			Kind: fault.NotFound, Op: "read key", Subject: subject(name),
+			Problem: "There is no key of this name: the token bears no environment's stamp, so this provider has made no keys on it yet.",
+		}
+	}
 	if err := s.requireStamp(ctx, subject(name)); err != nil {
 		return nil, err
 	}

@@ -21,7 +21,11 @@ import (
 // only in the write that activates its successor. Killed after that write, the
 // next call finishes the hand-over and returns the version that is there.
 func (s *Service) Rotate(ctx context.Context, name string, schedule rotation.Schedule) (*keyring.Key, int, error) {
-	defer s.lock(name)()
+	ctx, done, err := s.begun(ctx, name)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer done()
 	handedOver, err := s.handingOver(ctx, name)
 	if err != nil {
 		return nil, 0, err
@@ -160,7 +164,11 @@ func (s *Service) perform(k *keyring.Key, schedule rotation.Schedule, steps []ro
 // pinning or letting go of a pin, and exactly the given steps. An instance that
 // another has superseded changes nothing.
 func (s *Service) Advance(ctx context.Context, name string, instance int, schedule rotation.Schedule, steps []rotation.Step) (*keyring.Key, error) {
-	defer s.lock(name)()
+	ctx, done, err := s.begun(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	rec, err := s.living(ctx, name)
 	if err != nil {
 		return nil, err
@@ -182,7 +190,11 @@ func (s *Service) Advance(ctx context.Context, name string, instance int, schedu
 
 // Claim takes the newest version under a rotation that is being imported.
 func (s *Service) Claim(ctx context.Context, name string) (*keyring.Key, int, error) {
-	defer s.lock(name)()
+	ctx, done, err := s.begun(ctx, name)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer done()
 	rec, err := s.living(ctx, name)
 	if err != nil {
 		return nil, 0, err
@@ -206,7 +218,11 @@ func (s *Service) Claim(ctx context.Context, name string) (*keyring.Key, int, er
 // Release lets a key go when a rotation instance is removed. It destroys nothing,
 // and does nothing if another instance has taken over or the key is gone.
 func (s *Service) Release(ctx context.Context, name string, instance int) error {
-	defer s.lock(name)()
+	ctx, done, err := s.begun(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer done()
 	rec, err := s.living(ctx, name)
 	if fault.Is(err, fault.NotFound) {
 		return nil

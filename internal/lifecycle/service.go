@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
@@ -55,6 +56,23 @@ func (s *Service) lock(name string) (unlock func()) {
 	s.mu.Unlock()
 	l.Lock()
 	return l.Unlock
+}
+
+// begun is lock for a verb that changes something. A verb that has begun is carried
+// through: cancelled between two writes it would leave work for the next run, and a
+// caller who could not know what took effect. So the context returned ends with the
+// verb's lease, not with the caller's patience. Cancelled before, nothing is done.
+func (s *Service) begun(ctx context.Context, name string) (_ context.Context, done func(), err error) {
+	unlock := s.lock(name)
+	if err := ctx.Err(); err != nil {
+		unlock()
+		return nil, nil, &fault.Error{
+			Kind: fault.Unavailable, Op: "begin", Subject: subject(name), Problem: "The run was cancelled before this began; nothing was done.",
+			Hint: "Run again.", Cause: err,
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lease)
+	return ctx, func() { cancel(); unlock() }, nil
 }
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Second) }

@@ -20,7 +20,11 @@ func (s *Service) Restore(ctx context.Context, spec keyring.Spec) (*keyring.Key,
 }
 
 func (s *Service) update(ctx context.Context, spec keyring.Spec, open func(context.Context, string) (Record, error)) (*keyring.Key, error) {
-	defer s.lock(spec.Name)()
+	ctx, done, err := s.begun(ctx, spec.Name)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	if err := s.Check(ctx, spec); err != nil {
 		return nil, err
 	}

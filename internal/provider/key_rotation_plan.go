@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -9,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 	"github.com/keystead/terraform-provider-hsm/internal/rotation"
 )
 
@@ -81,7 +83,7 @@ func (c rotationChange) replacement() (because path.Paths) {
 		// Unknown, and so different from the state: rotate_at even from null.
 		because.Append(path.Root("rotate_at"), path.Root("rotation_due"))
 	}
-	if c.isRevoked(c.prior.Version) {
+	if c.isRevoked(c.prior.Version) || c.isWaitingRevoked() {
 		because.Append(path.Root("revoke"))
 	}
 	return because
@@ -96,7 +98,22 @@ func (c rotationChange) isTriggered() bool {
 
 // isRevoked reports whether the plan newly revokes a version.
 func (c rotationChange) isRevoked(version types.Int64) bool {
-	n := int(version.ValueInt64()) // 0, which is no version, for null
+	return c.isNewlyRevoked(int(version.ValueInt64())) // 0, which is no version, for null
+}
+
+// isWaitingRevoked reports whether the plan newly revokes a version that waits for
+// its activation: another one has to take its place.
+func (c rotationChange) isWaitingRevoked() bool {
+	for number, v := range storedVersions(c.ctx, c.prior.Versions, c.diags) {
+		n, err := strconv.Atoi(number)
+		if err == nil && v.State.ValueString() == string(keyring.PreActivation) && c.isNewlyRevoked(n) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c rotationChange) isNewlyRevoked(n int) bool {
 	_, was := c.prior.revoked(c.ctx, c.diags)[n]
 	_, is := c.plan.revoked(c.ctx, c.diags)[n]
 	return is && !was

@@ -53,7 +53,7 @@ func (r *keyRotationResource) Schema(_ context.Context, _ resource.SchemaRequest
 				Optional: true, Validators: []validator.String{durationValidator{orZero: true}},
 				MarkdownDescription: "How long the public key of a new version is published before the version is used, so that verifiers have it in time. " +
 					"The old version serves until an apply after the delay." + duration + " Must be shorter than `rotate_every`. Default: not at all. " +
-					"A change is in place and holds from the next rotation on.",
+					"A change is in place and holds from the next rotation on. A version that is still waiting is destroyed when the key is rotated once more.",
 			},
 			"rotate_when_changed": schema.MapAttribute{
 				Optional: true, ElementType: types.StringType, Validators: []validator.Map{noNulls{}},
@@ -76,7 +76,7 @@ func (r *keyRotationResource) Schema(_ context.Context, _ resource.SchemaRequest
 					mapvalidator.ValueStringsAre(stringvalidator.OneOf(keyring.ReasonNames()...)),
 				},
 				MarkdownDescription: "Versions to end at once and for good, without overlap: version number to reason (" + quoted(keyring.ReasonNames()) + "; RFC 5280 section 5.3.1). " +
-					"With `key_compromise` the version is no longer trusted for anything. Revoking the current version rotates in the same apply. " +
+					"With `key_compromise` the version is no longer trusted for anything. Revoking the current version, or one that waits for its activation, rotates in the same apply. " +
 					"Taking an entry away undoes nothing.",
 			},
 			"pinned_version": schema.Int64Attribute{

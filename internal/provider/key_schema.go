@@ -27,7 +27,10 @@ func (r *keyResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *
 			"unless `extractable` was set, and then only wrapped by another key.\n\n" +
 			"A key has numbered versions; this resource makes the first one. `hsm_key_rotation` makes the others. This resource shows " +
 			"the versions as of its last refresh, which in the apply that rotates the key is *before* the rotation: whatever depends on the " +
-			"current version should refer to the attributes of `hsm_key_rotation`.",
+			"current version should refer to the attributes of `hsm_key_rotation`.\n\n" +
+			"~> **Importing a key that was made elsewhere**, by a PKCS#11 URI, writes a record of it to the token, and stamps a token that has no " +
+			"environment yet. Terraform carries out an `import` block at every *plan*, so that already writes. The key itself stays as it is. " +
+			"Importing a key by its name changes nothing.",
 		Attributes: map[string]schema.Attribute{
 			"name": schema.StringAttribute{
 				Required: true, Validators: []validator.String{keyNameValidator{}},
@@ -61,7 +64,8 @@ func (r *keyResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *
 			},
 			"enabled": schema.BoolAttribute{
 				Optional: true, Computed: true, Default: booldefault.StaticBool(true),
-				MarkdownDescription: "Default: `true`. `false` suspends every version: the HSM refuses every use until it is `true` again. A change is in place.",
+				MarkdownDescription: "Default: `true`. `false` suspends every version: the HSM refuses every use until it is `true` again. A change is in place. " +
+					"The attributes of a `hsm_key_rotation`, such as `jwks`, follow at the next refresh: apply twice where something depends on them.",
 			},
 			"deletion_protection": schema.BoolAttribute{
 				Optional: true, Computed: true, Default: booldefault.StaticBool(true),
