@@ -15,14 +15,11 @@ import (
 // revoke ends versions at once, without overlap. A version that the key never had
 // is fault.Invalid. What is revoked stays revoked; a reason may still be made worse.
 func (s *Service) revoke(ctx context.Context, k *keyring.Key, reasons map[int]keyring.Reason) error {
+	if err := revocable(k, reasons); err != nil {
+		return err
+	}
 	for _, n := range slices.Sorted(maps.Keys(reasons)) {
 		v := k.Versions[n]
-		if v == nil || v.Pending {
-			return &fault.Error{
-				Kind: fault.Invalid, Op: "revoke version", Subject: versionSubject(k.Spec.Name, n),
-				Problem: "The key has no such version.", Hint: fmt.Sprintf("It has: %v.", k.Numbers()),
-			}
-		}
 		if !v.RevokedAt.IsZero() {
 			if reasons[n] == keyring.KeyCompromise && v.RevokedFor != keyring.KeyCompromise {
 				v.RevokedFor = keyring.KeyCompromise
@@ -37,6 +34,19 @@ func (s *Service) revoke(ctx context.Context, k *keyring.Key, reasons map[int]ke
 		v.Record(s.now(), "revoked", s.Actor, string(reasons[n]))
 		if err := s.writeOff(ctx, v); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// revocable refuses (fault.Invalid) to revoke a version that the key never had.
+func revocable(k *keyring.Key, reasons map[int]keyring.Reason) error {
+	for _, n := range slices.Sorted(maps.Keys(reasons)) {
+		if v := k.Versions[n]; v == nil || v.Pending {
+			return &fault.Error{
+				Kind: fault.Invalid, Op: "revoke version", Subject: versionSubject(k.Spec.Name, n),
+				Problem: "The key has no such version.", Hint: fmt.Sprintf("It has: %v.", k.Numbers()),
+			}
 		}
 	}
 	return nil

@@ -37,6 +37,9 @@ func (s *Service) Rotate(ctx context.Context, name string, schedule rotation.Sch
 
 	// 1. Is there a version to claim, or does the key need a new one?
 	k := rec.Key.Clone()
+	if err := revocable(k, schedule.Revoke); err != nil {
+		return nil, 0, err
+	}
 	newest, current := k.Newest(), k.Current()
 	_, revoked := schedule.Revoke[newest.Number]
 	claim := schedule.Pinned != 0 || handedOver || (!newest.Claimed && current != nil && !revoked)

@@ -88,6 +88,16 @@ func TestRefusals(t *testing.T) {
 			},
 			want: fault.Invalid, says: "no such version",
 		},
+		"rotating and revoking a version to come": {
+			change: func(m *lifecycletest.Memory) { m.Key("orders").Versions[1].Claimed = true },
+			verb: func(s *lifecycle.Service) error {
+				schedule := weekly
+				schedule.Revoke = map[int]keyring.Reason{2: keyring.KeyCompromise}
+				_, _, err := s.Rotate(ctx, "orders", schedule)
+				return err
+			},
+			want: fault.Invalid, says: "no such version",
+		},
 		"pinning an unknown version": {
 			verb: func(s *lifecycle.Service) error {
 				schedule := weekly
