@@ -225,6 +225,6 @@ func (r *keyRotationResource) show(ctx context.Context, now *keyRotationModel, k
 func warnSuperseded(key *keyring.Key, instance int, diags *diag.Diagnostics) {
 	diags.AddWarning("Another rotation is in charge of the key",
 		fmt.Sprintf("Key %q is rotated by %s; the instance %s is superseded, and neither rotates nor changes the key any more.\n\n"+
-			"%s Two of them for one key take it from each other: remove one.",
+			"An instance that a replacement left behind (deposed) goes with this apply, and nothing is to be done. %s Two of them for one key take it from each other: remove one.",
 			key.Spec.Name, instanceID(key.Spec.Name, key.Rotation.Instance), instanceID(key.Spec.Name, instance), takeCharge(key.Spec.Name)))
 }
