@@ -60,7 +60,7 @@ func TestTroubleKeepsState(t *testing.T) {
 		},
 		"another token of the same label": {
 			cause: func(t *testing.T, c *cli, token *softhsm.Token) func() {
-				own, aside := filepath.Join(token.Store.TokenDir()), token.Store.TokenDir()+".aside"
+				own, aside := token.Store.TokenDir(), token.Store.TokenDir()+".aside"
 				rename(t, own, aside)
 				if err := os.Mkdir(own, 0o700); err != nil {
 					t.Fatal(err)
@@ -106,14 +106,13 @@ func TestTroubleKeepsState(t *testing.T) {
 		"private key doubled": {
 			cause: func(t *testing.T, c *cli, token *softhsm.Token) func() {
 				id := c.state(rotator).at("versions", "1", "cka_id")
-				var double cryptoki.Object
-				tamper(t, token, id, func(hsm *cryptoki.Token, o cryptoki.Object) (err error) {
-					if o.Class == cryptoki.CKO_PRIVATE_KEY {
-						double, err = hsm.CopyObject(context.Background(), o.Handle, []cryptoki.Attribute{cryptoki.Bytes(cryptoki.CKA_LABEL, []byte("double"))})
+				tamper(t, token, id, func(hsm *cryptoki.Token, o cryptoki.Object) error {
+					if o.Class != cryptoki.CKO_PRIVATE_KEY {
+						return nil
 					}
+					_, err := hsm.CopyObject(context.Background(), o.Handle, []cryptoki.Attribute{cryptoki.Bytes(cryptoki.CKA_LABEL, []byte("double"))})
 					return err
 				})
-				_ = double
 				return func() {
 					tamper(t, token, id, func(hsm *cryptoki.Token, o cryptoki.Object) error {
 						if string(o.Bytes(cryptoki.CKA_LABEL)) != "double" {
@@ -335,10 +334,9 @@ func TestWorkspaces(t *testing.T) {
 	store := softhsm.NewStore(t)
 	dev, prod := store.Init(t, "dev"), store.Init(t, "prod")
 	configuration := strings.NewReplacer(
-		`environment = "x"`, `environment = terraform.workspace`,
+		`environment = "test"`, `environment = terraform.workspace`,
 		`token_label = "dev"`, `token_label = var.token`,
 	).Replace(orders(dev, "", schedule)) + "\nvariable \"token\" {\n  type = string\n}\n"
-	configuration = strings.Replace(configuration, `environment = "test"`, `environment = terraform.workspace`, 1)
 	c := newCLI(t, configuration)
 	keys := map[string]string{}
 	for _, token := range []*softhsm.Token{dev, prod} {
