@@ -131,6 +131,12 @@ func ReasonNames() []string {
 	}
 }
 
+// Waiting reports whether the version is finished and has yet to be activated for
+// the first time. Unlike State it does not ask whether the key is suspended.
+func (v *Version) Waiting() bool {
+	return !v.Pending && v.ActivatedAt.IsZero() && v.DeactivatedAt.IsZero() && v.DestroyedAt.IsZero()
+}
+
 // Fits reports whether the version is what a spec asks of the next one, so that
 // no new version is needed for the spec's sake.
 func (v *Version) Fits(s Spec) bool {

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
@@ -42,5 +43,25 @@ func TestReasonNames(t *testing.T) {
 	want := []string{"key_compromise", "affiliation_changed", "superseded", "cessation_of_operation", "privilege_withdrawn", "unspecified"}
 	if got := keyring.ReasonNames(); !slices.Equal(got, want) {
 		t.Errorf("got %v", got)
+	}
+}
+
+func TestWaiting(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for name, tc := range map[string]struct {
+		version keyring.Version
+		want    bool
+	}{
+		"made, and not used yet": {keyring.Version{CreatedAt: at, ActivateAfter: at}, true},
+		"still being made":       {keyring.Version{Pending: true}, false},
+		"activated":              {keyring.Version{ActivatedAt: at}, false},
+		"revoked before its use": {keyring.Version{DeactivatedAt: at, RevokedAt: at}, false},
+		"overtaken":              {keyring.Version{DestroyedAt: at}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := tc.version.Waiting(); got != tc.want {
+				t.Errorf("Waiting = %v", got)
+			}
+		})
 	}
 }

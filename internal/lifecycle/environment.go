@@ -66,6 +66,10 @@ func (s *Service) requireStamp(ctx context.Context, subject string) error {
 	if err != nil || done {
 		return err
 	}
+	return unstamped(subject)
+}
+
+func unstamped(subject string) error {
 	return &fault.Error{
 		Kind: fault.Inconsistent, Op: "check environment", Subject: subject,
 		Problem: "The token bears no environment's stamp and holds no records: it is another token than the one this was made on, or it was emptied.",

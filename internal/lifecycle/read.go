@@ -30,14 +30,14 @@ func (s *Service) Read(ctx context.Context, name string, known Known) (*keyring.
 	if err != nil {
 		return nil, err
 	}
-	if !stamped && len(known.Refs) == 0 {
+	if !stamped && len(known.Refs) > 0 {
+		return nil, unstamped(subject(name))
+	}
+	if !stamped {
 		return nil, &fault.Error{
 			Kind: fault.NotFound, Op: "read key", Subject: subject(name),
 			Problem: "There is no key of this name: the token bears no environment's stamp, so this provider has made no keys on it yet.",
 		}
-	}
-	if err := s.requireStamp(ctx, subject(name)); err != nil {
-		return nil, err
 	}
 	rec, err := s.Catalog.Load(ctx, name)
 	if fault.Is(err, fault.NotFound) {

@@ -112,7 +112,7 @@ func (s *Service) handingOver(ctx context.Context, name string) (bool, error) {
 // if there is a version that serves until then.
 func (s *Service) succeed(k *keyring.Key, v *keyring.Version, schedule rotation.Schedule) {
 	for _, other := range k.Versions { // a version that was waiting is overtaken; it has protected nothing
-		if other != v && k.State(other) == keyring.PreActivation && !other.Pending {
+		if other != v && other.Waiting() {
 			other.DestroyedAt = s.now()
 			other.Record(s.now(), "destroyed", s.Actor, "overtaken by another rotation before it was activated")
 		}

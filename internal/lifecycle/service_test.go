@@ -464,6 +464,30 @@ func TestRestoreUndoesDisabling(t *testing.T) {
 	}
 }
 
+// TestSuspendedWaitingVersionIsOvertaken: also of a disabled key at most one
+// version waits for its activation.
+func TestSuspendedWaitingVersionIsOvertaken(t *testing.T) {
+	ctx := context.Background()
+	m := withKey(t)
+	s := m.Run()
+	delayed := weekly
+	delayed.ActivationDelay = time.Hour
+	rotatedOnce(t, s, delayed)
+	spec := orders()
+	spec.Enabled = false
+	must[*keyring.Key](t)(s.Update(ctx, spec))
+	k, instance, err := s.Rotate(ctx, "orders", delayed)
+	if err != nil || instance != 3 {
+		t.Fatalf("Rotate made instance %d, %v", instance, err)
+	}
+	if got := k.State(k.Versions[2]); got != keyring.Destroyed || !k.Versions[3].Waiting() {
+		t.Errorf("version 2 is %s; waiting is version 3: %t", got, k.Versions[3].Waiting())
+	}
+	if bad := m.Violations("orders"); bad != nil {
+		t.Error(bad)
+	}
+}
+
 func TestDisabledKeyIsRotatedSuspended(t *testing.T) {
 	ctx := context.Background()
 	m := withKey(t)

@@ -44,7 +44,7 @@ func (s Schedule) Due(k *keyring.Key, now time.Time) bool {
 	switch {
 	case s.Pinned != 0, !k.Spec.Enabled, k.Tombstone != nil, newest == nil:
 		return false
-	case k.State(newest) == keyring.PreActivation:
+	case newest.Waiting():
 		return false
 	case current == nil: // revoked
 		return true
@@ -67,7 +67,7 @@ func (s Schedule) Pending(k *keyring.Key, observed map[int]keyring.Enforcement, 
 	if !k.Spec.Enabled || k.Tombstone != nil {
 		return steps // suspended: transitions wait, late does no harm
 	}
-	if next := k.Newest(); s.Pinned == 0 && next != nil && k.State(next) == keyring.PreActivation && !now.Before(next.ActivateAfter) {
+	if next := k.Newest(); s.Pinned == 0 && next != nil && next.Waiting() && !now.Before(next.ActivateAfter) {
 		steps = append(steps, Step{Activate, next.Number})
 		if current := k.Current(); current != nil {
 			steps = append(steps, Step{Demote, current.Number})
