@@ -51,13 +51,16 @@ var rules = map[string]rule{
 	"internal/keyring":  {internal: []string{"fault"}, pure: true},
 	"internal/rotation": {internal: []string{"fault", "keyring"}, pure: true},
 
-	"internal/lifecycle":               {internal: []string{"fault", "keyring", "rotation"}},
-	"internal/lifecycle/lifecycletest": {internal: []string{"fault", "keyring", "lifecycle"}},
+	"internal/catalog":     {internal: []string{"fault"}, pure: true},
+	"internal/environment": {internal: []string{"fault"}, pure: true},
+
+	"internal/lifecycle":               {internal: []string{"fault", "keyring", "rotation", "catalog", "environment"}},
+	"internal/lifecycle/lifecycletest": {internal: []string{"fault", "keyring", "catalog/catalogtest", "environment", "lifecycle"}},
 
 	"internal/cryptoki":            {internal: []string{"fault"}, foreign: []string{"github.com/miekg/pkcs11"}},
 	"internal/hsm":                 {internal: []string{"fault", "keyring", "cryptoki", "lifecycle"}},
-	"internal/catalog/token":       {internal: []string{"fault", "keyring", "lifecycle", "cryptoki"}},
-	"internal/catalog/catalogtest": {internal: []string{"fault", "keyring", "lifecycle", "softhsm"}},
+	"internal/catalog/token":       {internal: []string{"fault", "catalog", "environment", "cryptoki"}},
+	"internal/catalog/catalogtest": {internal: []string{"fault", "keyring", "catalog", "environment"}},
 
 	"internal/provider": {internal: []string{"fault", "config", "keyring", "rotation", "lifecycle"}, foreign: framework},
 	"internal/assembly": {anywhere: true, foreign: serving},
@@ -73,8 +76,8 @@ var rules = map[string]rule{
 // testOnly holds the packages that serve tests, with those that may import them
 // nevertheless because they serve tests too.
 var testOnly = map[string][]string{
-	"internal/softhsm":                 {"internal/catalog/catalogtest"},
-	"internal/catalog/catalogtest":     nil,
+	"internal/softhsm":                 nil,
+	"internal/catalog/catalogtest":     {"internal/lifecycle/lifecycletest"},
 	"internal/lifecycle/lifecycletest": nil,
 }
 

@@ -13,7 +13,9 @@ import (
 	catalog "github.com/keystead/terraform-provider-hsm/internal/catalog/token"
 	"github.com/keystead/terraform-provider-hsm/internal/config"
 	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
+	"github.com/keystead/terraform-provider-hsm/internal/environment"
 	"github.com/keystead/terraform-provider-hsm/internal/hsm"
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
 	hsmprovider "github.com/keystead/terraform-provider-hsm/internal/provider"
 )
@@ -48,10 +50,11 @@ func Service(s config.Settings, now func() time.Time) (service *lifecycle.Servic
 		Logger:      hsmprovider.LogProgress,
 		Witness:     catalog.Witness(),
 	})
+	records := catalog.New(token)
 	host, _ := os.Hostname() // only shown to people and compared with itself
 	return lifecycle.New(lifecycle.Config{
-		Token: hsm.New(token), Catalog: catalog.New(token),
-		Environment: s.Environment, Actor: s.Actor, Now: now,
+		Token: hsm.New(token), Catalog: catalog.Of[*keyring.Key](records, catalog.Keys),
+		Environment: environment.New(s.Environment, s.Actor, records), Actor: s.Actor, Now: now,
 		Run: randomRun(), Host: host, PID: os.Getpid(),
 		Alive: alive(host),
 	}), token.Close

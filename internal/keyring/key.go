@@ -151,6 +151,9 @@ func (k *Key) Superseded(instance int) bool {
 	return k.Rotation != nil && k.Rotation.Instance != instance
 }
 
+// RecordName is what the key's record is found by.
+func (k *Key) RecordName() string { return k.Spec.Name }
+
 // Clone returns a deep copy, so that a caller may change it and lose it.
 func (k *Key) Clone() *Key {
 	c := *k

@@ -24,7 +24,7 @@ func (s *Service) Import(ctx context.Context, name string) (*keyring.Key, error)
 // stamp yet. Without a name the object's label serves. A key that is recorded
 // already is returned as by Import.
 func (s *Service) Adopt(ctx context.Context, where Locator, name string) (*keyring.Key, error) {
-	if err := s.stamp(ctx); err != nil {
+	if err := s.Environment.Stamp(ctx); err != nil {
 		return nil, err
 	}
 	found, err := s.Token.Find(ctx, where)
@@ -36,9 +36,9 @@ func (s *Service) Adopt(ctx context.Context, where Locator, name string) (*keyri
 		return nil, err
 	}
 	for _, rec := range records {
-		for _, v := range rec.Key.Versions {
+		for _, v := range rec.Body.Versions {
 			if v.Ref.ID == found.Ref.ID {
-				return s.Import(ctx, rec.Key.Spec.Name)
+				return s.Import(ctx, rec.Body.Spec.Name)
 			}
 		}
 	}

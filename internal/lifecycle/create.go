@@ -21,7 +21,7 @@ func (s *Service) Create(ctx context.Context, spec keyring.Spec) (*keyring.Key, 
 	if err := s.Check(ctx, spec); err != nil {
 		return nil, err
 	}
-	if err := s.stamp(ctx); err != nil {
+	if err := s.Environment.Stamp(ctx); err != nil {
 		return nil, err
 	}
 
@@ -61,7 +61,7 @@ func (s *Service) reuse(ctx context.Context, spec keyring.Spec) (Record, *keyrin
 	if err != nil {
 		return Record{}, nil, err
 	}
-	k := rec.Key.Clone()
+	k := rec.Body.Clone()
 	if k.Committed() && k.Tombstone == nil {
 		return Record{}, nil, nameTaken(spec.Name)
 	}

@@ -18,7 +18,7 @@ func (s *Service) Destroy(ctx context.Context, name string) error {
 		return err
 	}
 	defer done()
-	if err := s.requireStamp(ctx, subject(name)); err != nil {
+	if err := s.Environment.Require(ctx, subject(name)); err != nil {
 		return err
 	}
 	rec, err := s.open(ctx, name)
@@ -27,16 +27,16 @@ func (s *Service) Destroy(ctx context.Context, name string) error {
 		return lost(name)
 	case err != nil:
 		return err
-	case !rec.Key.Committed() || rec.Key.Tombstone != nil:
+	case !rec.Body.Committed() || rec.Body.Tombstone != nil:
 		return nil
 	}
-	if err := guarded(rec.Key); err != nil {
+	if err := guarded(rec.Body); err != nil {
 		return err
 	}
-	if rec.Key.Spec.OnDestroy == keyring.DestroyRetains {
+	if rec.Body.Spec.OnDestroy == keyring.DestroyRetains {
 		return nil
 	}
-	k := rec.Key.Clone()
+	k := rec.Body.Clone()
 	k.Tombstone = &keyring.Tombstone{At: s.now(), Actor: s.Actor, Action: k.Spec.OnDestroy}
 	for _, n := range k.Numbers() {
 		v := k.Versions[n]

@@ -31,7 +31,7 @@ func (s *Service) intend(k *keyring.Key, what string) *keyring.Version {
 // On a failure that left nothing behind the intent is withdrawn. On an uncertain
 // one it stays, and settle cleans up at the next opportunity.
 func (s *Service) generate(ctx context.Context, rec Record, n int) (*keyring.Key, error) {
-	k := rec.Key.Clone()
+	k := rec.Body.Clone()
 	v := k.Versions[n]
 	made, err := s.Token.Generate(ctx, Generation{
 		Ref: v.Ref, Algorithm: v.Algorithm, Operations: v.Operations, Mechanisms: v.Mechanisms, Extractable: v.Extractable,

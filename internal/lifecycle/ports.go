@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 
+	"github.com/keystead/terraform-provider-hsm/internal/catalog"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
@@ -118,38 +119,8 @@ type Token interface {
 	Find(ctx context.Context, where Locator) (Found, error)
 }
 
-// Record is a key as stored, with what is needed to replace it.
-type Record struct {
-	Key *keyring.Key
-	// Generation counts the writes of this record. Replace needs it to notice
-	// that somebody else wrote in between.
-	Generation int
-	// ID is random and tells apart two records that rivals created for one name.
-	ID string
-}
+// Record is a key as stored.
+type Record = catalog.Record[*keyring.Key]
 
-// Catalog keeps the records of one environment. Every error is a *fault.Error.
-type Catalog interface {
-	// Environment returns the name the token is stamped with as of the last scan,
-	// empty if it bore no stamp and no records either. Records without a stamp, and
-	// stamps that disagree, are fault.Inconsistent.
-	Environment(ctx context.Context) (string, error)
-	// Stamp marks the token as the environment's, on positive evidence only that it
-	// bears no stamp yet. Durable on return. The same name twice is no error;
-	// another name is fault.Environment.
-	Stamp(ctx context.Context, environment, actor string) error
-	// Load returns one record, freshly enough to be replaced. A name without a
-	// record is fault.NotFound, by positive evidence only. Two rival records of
-	// one name that neither side has withdrawn are fault.Conflict.
-	Load(ctx context.Context, name string) (Record, error)
-	// List returns every record as of the last scan, by name.
-	List(ctx context.Context) ([]Record, error)
-	// Create stores the first record of a name: fault.Exists if the name has one,
-	// fault.Conflict if a rival created it at the same time and won (the smaller
-	// ID wins; ours is withdrawn). Durable on return.
-	Create(ctx context.Context, key *keyring.Key) (Record, error)
-	// Replace stores the next generation of a record: fault.Conflict if old is no
-	// longer the newest; nothing is changed then. Durable on return. A kill
-	// leaves the old or the new one, never none and never half of one.
-	Replace(ctx context.Context, old Record, key *keyring.Key) (Record, error)
-}
+// Catalog keeps the records of keys.
+type Catalog = catalog.Records[*keyring.Key]

@@ -26,12 +26,14 @@ type Known struct {
 // other difference between what is known and what is there.
 func (s *Service) Read(ctx context.Context, name string, known Known) (*keyring.Key, error) {
 	defer s.lock(name)()
-	stamped, err := s.stamped(ctx)
+	if len(known.Refs) > 0 {
+		if err := s.Environment.Require(ctx, subject(name)); err != nil {
+			return nil, err
+		}
+	}
+	stamped, err := s.Environment.Check(ctx)
 	if err != nil {
 		return nil, err
-	}
-	if !stamped && len(known.Refs) > 0 {
-		return nil, unstamped(subject(name))
 	}
 	if !stamped {
 		return nil, &fault.Error{
@@ -46,7 +48,7 @@ func (s *Service) Read(ctx context.Context, name string, known Known) (*keyring.
 	if err != nil {
 		return nil, err
 	}
-	if k := rec.Key; !k.Committed() || (k.Tombstone != nil && !(known.Imported && restorable(k))) {
+	if k := rec.Body; !k.Committed() || (k.Tombstone != nil && !(known.Imported && restorable(k))) {
 		return nil, removed(name, k)
 	}
 	return s.observed(ctx, rec)
@@ -55,7 +57,7 @@ func (s *Service) Read(ctx context.Context, name string, known Known) (*keyring.
 // observed returns the key with each version's enforcement as just tried. A key
 // that a removal disabled is shown as what it is: disabled.
 func (s *Service) observed(ctx context.Context, rec Record) (*keyring.Key, error) {
-	k := rec.Key.Clone()
+	k := rec.Body.Clone()
 	for _, n := range k.Numbers() {
 		v := k.Versions[n]
 		var err error
@@ -149,8 +151,8 @@ func (s *Service) List(ctx context.Context) ([]*keyring.Key, error) {
 	}
 	var keys []*keyring.Key
 	for _, rec := range records {
-		if rec.Key.Committed() && rec.Key.Tombstone == nil {
-			keys = append(keys, rec.Key.Clone())
+		if rec.Body.Committed() && rec.Body.Tombstone == nil {
+			keys = append(keys, rec.Body.Clone())
 		}
 	}
 	return keys, nil

@@ -36,7 +36,7 @@ func (s *Service) Rotate(ctx context.Context, name string, schedule rotation.Sch
 	}
 
 	// 1. Is there a version to claim, or does the key need a new one?
-	k := rec.Key.Clone()
+	k := rec.Body.Clone()
 	if err := revocable(k, schedule.Revoke); err != nil {
 		return nil, 0, err
 	}
@@ -102,9 +102,9 @@ func (s *Service) handingOver(ctx context.Context, name string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	w := rec.Key.Work
+	w := rec.Body.Work
 	return w != nil && w.What == "rotate" && !slices.ContainsFunc(w.Versions, func(n int) bool {
-		return rec.Key.Versions[n] == nil || rec.Key.Versions[n].Pending
+		return rec.Body.Versions[n] == nil || rec.Body.Versions[n].Pending
 	}), nil
 }
 
@@ -176,7 +176,7 @@ func (s *Service) Advance(ctx context.Context, name string, instance int, schedu
 	if err != nil {
 		return nil, err
 	}
-	k := rec.Key.Clone()
+	k := rec.Body.Clone()
 	if k.Superseded(instance) {
 		return s.observed(ctx, rec)
 	}
@@ -202,7 +202,7 @@ func (s *Service) Claim(ctx context.Context, name string) (*keyring.Key, int, er
 	if err != nil {
 		return nil, 0, err
 	}
-	k := rec.Key.Clone()
+	k := rec.Body.Clone()
 	newest := k.Newest()
 	if k.Rotation == nil || !newest.Claimed {
 		if k.Rotation == nil {
@@ -213,7 +213,7 @@ func (s *Service) Claim(ctx context.Context, name string) (*keyring.Key, int, er
 			return nil, 0, err
 		}
 	}
-	instance := rec.Key.Rotation.Instance
+	instance := rec.Body.Rotation.Instance
 	k, err = s.observed(ctx, rec)
 	return k, instance, err
 }
@@ -233,10 +233,10 @@ func (s *Service) Release(ctx context.Context, name string, instance int) error 
 	if err != nil {
 		return err
 	}
-	if rec.Key.Rotation == nil || rec.Key.Rotation.Instance != instance {
+	if rec.Body.Rotation == nil || rec.Body.Rotation.Instance != instance {
 		return nil
 	}
-	k := rec.Key.Clone()
+	k := rec.Body.Clone()
 	k.Rotation = nil
 	if v := k.Versions[instance]; v != nil {
 		v.Claimed = true

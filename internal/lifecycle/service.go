@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/keystead/terraform-provider-hsm/internal/environment"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
@@ -23,12 +24,12 @@ import (
 type Config struct {
 	Token       Token
 	Catalog     Catalog
-	Environment string           // the environment this Service may work on
-	Actor       string           // who is recorded with each transition
-	Now         func() time.Time // the clock
-	Run         string           // random, tells this process's intents from others'
-	Host        string           // where this process runs
-	PID         int              // its process id there
+	Environment *environment.Guard // of the environment that this Service may work on
+	Actor       string             // who is recorded with each transition
+	Now         func() time.Time   // the clock
+	Run         string             // random, tells this process's intents from others'
+	Host        string             // where this process runs
+	PID         int                // its process id there
 	// Alive reports whether the process that wrote an intent may still be at work.
 	Alive func(keyring.Work) bool
 }
@@ -37,9 +38,8 @@ type Config struct {
 // calls for one key wait for each other.
 type Service struct {
 	Config
-	mu       sync.Mutex
-	locks    map[string]*sync.Mutex // by key name; guarded by mu
-	stamping sync.Mutex
+	mu    sync.Mutex
+	locks map[string]*sync.Mutex // by key name; guarded by mu
 }
 
 // New returns a Service. It does no I/O.

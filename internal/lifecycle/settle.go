@@ -31,7 +31,7 @@ func (s *Service) open(ctx context.Context, name string) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	if w := rec.Key.Work; w != nil && w.Run != s.Run && s.now().Sub(w.Since) < lease && s.Alive(*w) {
+	if w := rec.Body.Work; w != nil && w.Run != s.Run && s.now().Sub(w.Since) < lease && s.Alive(*w) {
 		return Record{}, &fault.Error{
 			Kind: fault.Conflict, Op: w.What + " key", Subject: subject(name),
 			Problem: fmt.Sprintf("Another run is working on this key (process %d on %s, since %s).", w.PID, w.Host, w.Since.Format(time.RFC3339)),
@@ -46,10 +46,10 @@ func (s *Service) open(ctx context.Context, name string) (Record, error) {
 // killed anywhere is finished, or undone if it had not been committed, by whatever
 // comes next. It can be killed anywhere itself: everything it does can be done twice.
 func (s *Service) settle(ctx context.Context, rec Record) (Record, error) {
-	if rec.Key.Work == nil {
+	if rec.Body.Work == nil {
 		return rec, nil
 	}
-	k := rec.Key.Clone()
+	k := rec.Body.Clone()
 	for _, n := range successorsFirst(k) {
 		v := k.Versions[n]
 		if err := s.conform(ctx, k, v); err != nil {

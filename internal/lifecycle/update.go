@@ -32,7 +32,7 @@ func (s *Service) update(ctx context.Context, spec keyring.Spec, open func(conte
 	if err != nil {
 		return nil, err
 	}
-	k := rec.Key.Clone()
+	k := rec.Body.Clone()
 	was := k.Spec.Enabled && k.Tombstone == nil
 	k.Spec, k.Tombstone = spec, nil
 	for _, n := range k.Numbers() {
@@ -60,7 +60,7 @@ func (s *Service) carryOut(ctx context.Context, rec Record, k *keyring.Key, what
 		return nil, err
 	}
 	for n, v := range k.Versions { // newly destroyed in this change
-		if !v.DestroyedAt.IsZero() && rec.Key.Versions[n] != nil && rec.Key.Versions[n].DestroyedAt.IsZero() {
+		if !v.DestroyedAt.IsZero() && rec.Body.Versions[n] != nil && rec.Body.Versions[n].DestroyedAt.IsZero() {
 			off = append(off, n)
 		}
 	}
@@ -79,20 +79,20 @@ func (s *Service) carryOut(ctx context.Context, rec Record, k *keyring.Key, what
 // living opens a record and refuses one without a living key (fault.NotFound).
 func (s *Service) living(ctx context.Context, name string) (Record, error) {
 	rec, err := s.known(ctx, name)
-	if err == nil && rec.Key.Tombstone != nil {
-		err = removed(name, rec.Key)
+	if err == nil && rec.Body.Tombstone != nil {
+		err = removed(name, rec.Body)
 	}
 	return rec, err
 }
 
 // known is living, but accepts a key that a removal disabled.
 func (s *Service) known(ctx context.Context, name string) (Record, error) {
-	if err := s.requireStamp(ctx, subject(name)); err != nil {
+	if err := s.Environment.Require(ctx, subject(name)); err != nil {
 		return Record{}, err
 	}
 	rec, err := s.open(ctx, name)
-	if err == nil && (!rec.Key.Committed() || (rec.Key.Tombstone != nil && !restorable(rec.Key))) {
-		err = removed(name, rec.Key)
+	if err == nil && (!rec.Body.Committed() || (rec.Body.Tombstone != nil && !restorable(rec.Body))) {
+		err = removed(name, rec.Body)
 	}
 	return rec, err
 }

@@ -16,9 +16,7 @@ func serveMemory(t *testing.T, m *lifecycletest.Memory) *server {
 	t.Helper()
 	clearEnvironment(t)
 	s := newServerWith(t, func(settings config.Settings) *lifecycle.Service {
-		c := m.Config()
-		c.Environment, c.Actor = settings.Environment, settings.Actor
-		return lifecycle.New(c)
+		return lifecycle.New(m.ConfigIn(settings.Environment, settings.Actor))
 	})
 	noErrors(t, s.configure(t, values{"module_path": "/m", "token_label": lifecycletest.Label, "environment": "test"}))
 	return s

@@ -6,54 +6,51 @@ import (
 	"reflect"
 	"slices"
 	"testing"
-	"time"
 
+	"github.com/keystead/terraform-provider-hsm/internal/catalog"
+	"github.com/keystead/terraform-provider-hsm/internal/environment"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
-	"github.com/keystead/terraform-provider-hsm/internal/keyring"
-	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
 )
 
-// Open opens a store that already exists once more, as another process would: the
-// catalogs share what is stored and nothing else.
-type Open func() lifecycle.Catalog
-
-// Run holds an implementation to the contract. fresh makes a new, empty store for
-// one test.
-func Run(t *testing.T, fresh func(t *testing.T) Open) {
-	t.Helper()
-	for name, test := range map[string]func(*testing.T, Open){
-		"empty":              testEmpty,
-		"stamp":              testStamp,
-		"unstamped":          testUnstamped,
-		"round trip":         testRoundTrip,
-		"list":               testList,
-		"exists":             testExists,
-		"stale":              testStale,
-		"callers' copies":    testCopies,
-		"rivals creating":    testRivalsCreating,
-		"rivals replacing":   testRivalsReplacing,
-		"rivals stamping":    testRivalsStamping,
-		"another run's work": testAnotherRun,
-	} {
-		t.Run(name, func(t *testing.T) { test(t, fresh(t)) })
-	}
+// Store is what an implementation offers: the mark of the environment, and the
+// records of one kind.
+type Store[T catalog.Body[T]] interface {
+	environment.Marker
+	catalog.Records[T]
 }
 
-// key is a record's content with something in every field.
-func key(name string, counter int) *keyring.Key {
-	at := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
-	v := &keyring.Version{
-		Number: counter, Algorithm: keyring.ECP256, Ref: keyring.NewRef(name, counter, keyring.ECP256), PublicKey: keyring.PublicKey{1, 2, 3},
-		Fingerprint: "<&>", Birth: keyring.Birth{Local: true, Attested: true}, CreatedAt: at, ActivatedAt: at,
-	}
-	v.Record(at, "generated", "somebody", "because \u2028 of <this>")
-	return &keyring.Key{
-		Spec: keyring.Spec{
-			Name: name, Algorithm: keyring.ECP256, Operations: keyring.Sign | keyring.Verify, Tags: map[string]string{"k": "v"}, Enabled: true,
-			AllowedMechanisms: []keyring.Mechanism{"CKM_ECDSA"}, OnDestroy: keyring.DestroyDisables,
-		},
-		CreatedAt: at, Counter: counter, Versions: map[int]*keyring.Version{counter: v},
-		Work: &keyring.Work{What: "create", Versions: []int{counter}, Run: "r", Host: "h", PID: 7, Since: at},
+// Suite is what it takes to hold an implementation to the contract, for one kind of
+// records.
+type Suite[T catalog.Body[T]] struct {
+	// Fresh makes a new, empty place for one test. What it returns opens that place
+	// once more, as another process would: the stores share what is stored and
+	// nothing else.
+	Fresh func(t *testing.T) func() Store[T]
+	// Body makes a body with something in every field. The same arguments give
+	// equal bodies, other arguments other ones.
+	Body func(name string, n int) T
+	// Spoil changes what a body holds by reference, and its name.
+	Spoil func(T)
+}
+
+// Run holds an implementation to the contract.
+func (s Suite[T]) Run(t *testing.T) {
+	t.Helper()
+	for name, test := range map[string]func(*testing.T, func() Store[T]){
+		"empty":              s.testEmpty,
+		"stamp":              s.testStamp,
+		"unstamped":          s.testUnstamped,
+		"round trip":         s.testRoundTrip,
+		"list":               s.testList,
+		"exists":             s.testExists,
+		"stale":              s.testStale,
+		"callers' copies":    s.testCopies,
+		"rivals creating":    s.testRivalsCreating,
+		"rivals replacing":   s.testRivalsReplacing,
+		"rivals stamping":    s.testRivalsStamping,
+		"another run's work": s.testAnotherRun,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, s.Fresh(t)) })
 	}
 }
 
@@ -77,29 +74,29 @@ func wantKind(t *testing.T, err error, kinds ...fault.Kind) {
 	}
 }
 
-func wantEnvironment(t *testing.T, c lifecycle.Catalog, want string) {
+func wantEnvironment(t *testing.T, c environment.Marker, want string) {
 	t.Helper()
 	if got := must[string](t)(c.Environment(t.Context())); got != want {
 		t.Errorf("environment %q, expected %q", got, want)
 	}
 }
 
-func wantRecord(t *testing.T, c lifecycle.Catalog, want *keyring.Key, generation int, id string) lifecycle.Record {
+func wantRecord[T catalog.Body[T]](t *testing.T, c catalog.Records[T], want T, generation int, id string) catalog.Record[T] {
 	t.Helper()
-	r := must[lifecycle.Record](t)(c.Load(t.Context(), want.Spec.Name))
-	if !reflect.DeepEqual(r.Key, want) || r.Generation != generation || id != "" && r.ID != id {
-		t.Errorf("loaded generation %d (expected %d) of %q (expected %q), %+v (expected %+v)", r.Generation, generation, r.ID, id, r.Key, want)
+	r := must[catalog.Record[T]](t)(c.Load(t.Context(), want.RecordName()))
+	if !reflect.DeepEqual(r.Body, want) || r.Generation != generation || id != "" && r.ID != id {
+		t.Errorf("loaded generation %d (expected %d) of %q (expected %q), %+v (expected %+v)", r.Generation, generation, r.ID, id, r.Body, want)
 	}
 	return r
 }
 
-func testEmpty(t *testing.T, open Open) {
+func (s Suite[T]) testEmpty(t *testing.T, open func() Store[T]) {
 	c := open()
 	wantEnvironment(t, c, "")
 	_, err := c.Load(t.Context(), "k")
 	// Without a stamp there may be no positive evidence that a record is missing.
 	wantKind(t, err, fault.NotFound, fault.Unavailable)
-	if list := must[[]lifecycle.Record](t)(c.List(t.Context())); len(list) != 0 {
+	if list := must[[]catalog.Record[T]](t)(c.List(t.Context())); len(list) != 0 {
 		t.Errorf("listed %v", list)
 	}
 	if err := c.Stamp(t.Context(), "test", "somebody"); err != nil {
@@ -109,7 +106,7 @@ func testEmpty(t *testing.T, open Open) {
 	wantKind(t, err, fault.NotFound)
 }
 
-func testStamp(t *testing.T, open Open) {
+func (s Suite[T]) testStamp(t *testing.T, open func() Store[T]) {
 	c := open()
 	for range 2 {
 		if err := c.Stamp(t.Context(), "test", "somebody"); err != nil {
@@ -119,38 +116,38 @@ func testStamp(t *testing.T, open Open) {
 	}
 	other := open()
 	wantEnvironment(t, other, "test")
-	for _, o := range []lifecycle.Catalog{c, other} {
+	for _, o := range []Store[T]{c, other} {
 		wantKind(t, o.Stamp(t.Context(), "prod", "somebody else"), fault.Environment)
 		wantKind(t, o.Stamp(t.Context(), "", "nobody"), fault.Invalid)
 		wantEnvironment(t, o, "test")
 	}
 }
 
-func testUnstamped(t *testing.T, open Open) {
-	must[lifecycle.Record](t)(open().Create(t.Context(), key("k", 1)))
+func (s Suite[T]) testUnstamped(t *testing.T, open func() Store[T]) {
+	must[catalog.Record[T]](t)(open().Create(t.Context(), s.Body("k", 1)))
 	c := open()
 	_, err := c.Environment(t.Context())
 	wantKind(t, err, fault.Inconsistent)
 	wantKind(t, c.Stamp(t.Context(), "test", "somebody"), fault.Inconsistent)
 }
 
-func testRoundTrip(t *testing.T, open Open) {
+func (s Suite[T]) testRoundTrip(t *testing.T, open func() Store[T]) {
 	c := open()
 	if err := c.Stamp(t.Context(), "test", "somebody"); err != nil {
 		t.Fatal(err)
 	}
-	want := key("k", 1)
-	r := must[lifecycle.Record](t)(c.Create(t.Context(), want))
+	want := s.Body("k", 1)
+	r := must[catalog.Record[T]](t)(c.Create(t.Context(), want))
 	id := r.ID
-	if r.Generation != 1 || id == "" || !reflect.DeepEqual(r.Key, want) {
+	if r.Generation != 1 || id == "" || !reflect.DeepEqual(r.Body, want) {
 		t.Errorf("created %+v", r)
 	}
 	wantRecord(t, c, want, 1, id)
 	wantRecord(t, open(), want, 1, id)
 	for generation := 2; generation < 6; generation++ {
-		want = key("k", generation)
-		r = must[lifecycle.Record](t)(c.Replace(t.Context(), r, want))
-		if r.Generation != generation || r.ID != id || !reflect.DeepEqual(r.Key, want) {
+		want = s.Body("k", generation)
+		r = must[catalog.Record[T]](t)(c.Replace(t.Context(), r, want))
+		if r.Generation != generation || r.ID != id || !reflect.DeepEqual(r.Body, want) {
 			t.Errorf("replaced by %+v", r)
 		}
 		r = wantRecord(t, c, want, generation, id)
@@ -158,20 +155,21 @@ func testRoundTrip(t *testing.T, open Open) {
 	}
 }
 
-func testList(t *testing.T, open Open) {
+func (s Suite[T]) testList(t *testing.T, open func() Store[T]) {
 	c := open()
 	names := []string{"a", "a.b", "a-b", "B", "environment", "key"}
 	for _, name := range names {
-		r := must[lifecycle.Record](t)(c.Create(t.Context(), key(name, 1)))
-		must[lifecycle.Record](t)(c.Replace(t.Context(), r, key(name, 2)))
+		r := must[catalog.Record[T]](t)(c.Create(t.Context(), s.Body(name, 1)))
+		must[catalog.Record[T]](t)(c.Replace(t.Context(), r, s.Body(name, 2)))
 	}
 	slices.Sort(names)
-	for _, o := range []lifecycle.Catalog{c, open()} {
+	for _, o := range []Store[T]{c, open()} {
 		var got []string
-		for _, r := range must[[]lifecycle.Record](t)(o.List(t.Context())) {
-			got = append(got, r.Key.Spec.Name)
-			if r.Generation != 2 || r.Key.Counter != 2 {
-				t.Errorf("listed generation %d of %s", r.Generation, r.Key.Spec.Name)
+		for _, r := range must[[]catalog.Record[T]](t)(o.List(t.Context())) {
+			name := r.Body.RecordName()
+			got = append(got, name)
+			if r.Generation != 2 || !reflect.DeepEqual(r.Body, s.Body(name, 2)) {
+				t.Errorf("listed generation %d of %s: %+v", r.Generation, name, r.Body)
 			}
 		}
 		if !slices.Equal(got, names) {
@@ -180,82 +178,83 @@ func testList(t *testing.T, open Open) {
 	}
 }
 
-func testExists(t *testing.T, open Open) {
+func (s Suite[T]) testExists(t *testing.T, open func() Store[T]) {
 	early, c := open(), open()
-	must[[]lifecycle.Record](t)(early.List(t.Context())) // its memory is from before
-	want := key("k", 1)
-	r := must[lifecycle.Record](t)(c.Create(t.Context(), want))
+	must[[]catalog.Record[T]](t)(early.List(t.Context())) // its memory is from before
+	want := s.Body("k", 1)
+	r := must[catalog.Record[T]](t)(c.Create(t.Context(), want))
 	// What was made after its last scan a catalog may take for a rival's.
-	_, err := early.Create(t.Context(), key("k", 7))
+	_, err := early.Create(t.Context(), s.Body("k", 7))
 	wantKind(t, err, fault.Exists, fault.Conflict)
-	for _, o := range []lifecycle.Catalog{c, early, open()} {
-		_, err := o.Create(t.Context(), key("k", 7))
+	for _, o := range []Store[T]{c, early, open()} {
+		_, err := o.Create(t.Context(), s.Body("k", 7))
 		wantKind(t, err, fault.Exists)
 	}
 	wantRecord(t, open(), want, 1, r.ID)
 }
 
-func testStale(t *testing.T, open Open) {
+func (s Suite[T]) testStale(t *testing.T, open func() Store[T]) {
 	c, other := open(), open()
-	first := must[lifecycle.Record](t)(c.Create(t.Context(), key("k", 1)))
-	old := wantRecord(t, other, first.Key, 1, first.ID)
-	want := key("k", 2)
-	second := must[lifecycle.Record](t)(c.Replace(t.Context(), first, want))
-	for _, o := range []lifecycle.Catalog{c, other, open()} {
-		_, err := o.Replace(t.Context(), old, key("k", 9))
+	first := must[catalog.Record[T]](t)(c.Create(t.Context(), s.Body("k", 1)))
+	old := wantRecord(t, other, first.Body, 1, first.ID)
+	want := s.Body("k", 2)
+	second := must[catalog.Record[T]](t)(c.Replace(t.Context(), first, want))
+	for _, o := range []Store[T]{c, other, open()} {
+		_, err := o.Replace(t.Context(), old, s.Body("k", 9))
 		wantKind(t, err, fault.Conflict)
 		// Reading again and retrying is right.
 		wantRecord(t, o, want, 2, first.ID)
 	}
 	foreign := second
 	foreign.ID = "another"
-	_, err := c.Replace(t.Context(), foreign, key("k", 9))
+	_, err := c.Replace(t.Context(), foreign, s.Body("k", 9))
 	wantKind(t, err, fault.Conflict)
 	ahead := second
 	ahead.Generation = 3
-	_, err = c.Replace(t.Context(), ahead, key("k", 9))
+	_, err = c.Replace(t.Context(), ahead, s.Body("k", 9))
 	wantKind(t, err, fault.Conflict)
 	wantRecord(t, open(), want, 2, first.ID)
 }
 
-func testCopies(t *testing.T, open Open) {
+func (s Suite[T]) testCopies(t *testing.T, open func() Store[T]) {
 	c := open()
-	k := key("k", 1)
-	r := must[lifecycle.Record](t)(c.Create(t.Context(), k))
-	want := k.Clone()
-	k.Spec.Tags["k"], k.Versions[1].Fingerprint = "spoilt", "spoilt"
-	r.Key.Spec.Tags["k"], r.Key.Versions[1].Number = "spoilt", 99
-	loaded := wantRecord(t, c, want, 1, r.ID)
-	loaded.Key.Versions[1].History[0].Reason = "spoilt"
-	wantRecord(t, c, want, 1, r.ID)
-	next := key("k", 2)
-	must[lifecycle.Record](t)(c.Replace(t.Context(), loaded, next)) // whatever its Key has become
-	next.Spec.Name = "spoilt"
-	if r = must[lifecycle.Record](t)(c.Load(t.Context(), "k")); r.Key.Spec.Name != "k" || r.Key.Counter != 2 {
-		t.Errorf("loaded %+v", r.Key)
+	given := s.Body("k", 1)
+	r := must[catalog.Record[T]](t)(c.Create(t.Context(), given))
+	want := s.Body("k", 1)
+	s.Spoil(given)
+	s.Spoil(r.Body)
+	if reflect.DeepEqual(given, want) {
+		t.Fatal("the suite's Spoil changes nothing")
 	}
+	loaded := wantRecord(t, c, want, 1, r.ID)
+	s.Spoil(loaded.Body)
+	wantRecord(t, c, want, 1, r.ID)
+	next := s.Body("k", 2)
+	must[catalog.Record[T]](t)(c.Replace(t.Context(), loaded, next)) // whatever its body has become
+	s.Spoil(next)
+	wantRecord(t, c, s.Body("k", 2), 2, r.ID)
 }
 
 // outcome is what one of several rivals got.
-type outcome struct {
-	record lifecycle.Record
+type outcome[T any] struct {
+	record catalog.Record[T]
 	err    error
 }
 
-// race has several catalogs do something at once.
-func race(catalogs []lifecycle.Catalog, do func(n int, c lifecycle.Catalog) (lifecycle.Record, error)) []outcome {
-	done := make([]chan outcome, len(catalogs))
+// race has several stores do something at once.
+func race[T catalog.Body[T]](stores []Store[T], do func(n int, c Store[T]) (catalog.Record[T], error)) []outcome[T] {
+	done := make([]chan outcome[T], len(stores))
 	start := make(chan struct{})
-	for n, c := range catalogs {
-		done[n] = make(chan outcome, 1)
+	for n, c := range stores {
+		done[n] = make(chan outcome[T], 1)
 		go func() {
 			<-start
 			r, err := do(n, c)
-			done[n] <- outcome{r, err}
+			done[n] <- outcome[T]{r, err}
 		}()
 	}
 	close(start)
-	results := make([]outcome, len(catalogs))
+	results := make([]outcome[T], len(stores))
 	for n := range results {
 		results[n] = <-done[n]
 	}
@@ -264,10 +263,10 @@ func race(catalogs []lifecycle.Catalog, do func(n int, c lifecycle.Catalog) (lif
 
 // judge checks that at most one rival won, and that the winner's is what is stored;
 // it returns what is stored.
-func judge(t *testing.T, open Open, name string, results []outcome, losing ...fault.Kind) lifecycle.Record {
+func judge[T catalog.Body[T]](t *testing.T, open func() Store[T], name string, results []outcome[T], losing ...fault.Kind) catalog.Record[T] {
 	t.Helper()
 	winners := 0
-	var won lifecycle.Record
+	var won catalog.Record[T]
 	for _, r := range results {
 		if r.err == nil {
 			winners++
@@ -279,41 +278,41 @@ func judge(t *testing.T, open Open, name string, results []outcome, losing ...fa
 	if winners > 1 {
 		t.Errorf("%d rivals won", winners)
 	}
-	stored := must[lifecycle.Record](t)(open().Load(t.Context(), name))
-	if winners == 1 && (stored.ID != won.ID || stored.Generation != won.Generation || stored.Key.Counter != won.Key.Counter) {
-		t.Errorf("stored is generation %d of %s with counter %d; the winner wrote generation %d of %s with counter %d",
-			stored.Generation, stored.ID, stored.Key.Counter, won.Generation, won.ID, won.Key.Counter)
+	stored := must[catalog.Record[T]](t)(open().Load(t.Context(), name))
+	if winners == 1 && (stored.ID != won.ID || stored.Generation != won.Generation || !reflect.DeepEqual(stored.Body, won.Body)) {
+		t.Errorf("stored is generation %d of %s, %+v; the winner wrote generation %d of %s, %+v",
+			stored.Generation, stored.ID, stored.Body, won.Generation, won.ID, won.Body)
 	}
 	return stored
 }
 
-func testRivalsCreating(t *testing.T, open Open) {
-	catalogs := []lifecycle.Catalog{open(), open(), open()}
-	if err := catalogs[0].Stamp(t.Context(), "test", "somebody"); err != nil {
+func (s Suite[T]) testRivalsCreating(t *testing.T, open func() Store[T]) {
+	stores := []Store[T]{open(), open(), open()}
+	if err := stores[0].Stamp(t.Context(), "test", "somebody"); err != nil {
 		t.Fatal(err)
 	}
 	for round := range 5 {
 		name := fmt.Sprintf("k%d", round)
-		results := race(catalogs, func(n int, c lifecycle.Catalog) (lifecycle.Record, error) {
-			return c.Create(t.Context(), key(name, n+1))
+		results := race(stores, func(n int, c Store[T]) (catalog.Record[T], error) {
+			return c.Create(t.Context(), s.Body(name, n+1))
 		})
-		if !slices.ContainsFunc(results, func(o outcome) bool { return o.err == nil }) {
+		if !slices.ContainsFunc(results, func(o outcome[T]) bool { return o.err == nil }) {
 			t.Errorf("nobody won: %v", results)
 		}
 		judge(t, open, name, results, fault.Conflict, fault.Exists)
 	}
 }
 
-func testRivalsReplacing(t *testing.T, open Open) {
-	catalogs := []lifecycle.Catalog{open(), open(), open()}
-	if err := catalogs[0].Stamp(t.Context(), "test", "somebody"); err != nil {
+func (s Suite[T]) testRivalsReplacing(t *testing.T, open func() Store[T]) {
+	stores := []Store[T]{open(), open(), open()}
+	if err := stores[0].Stamp(t.Context(), "test", "somebody"); err != nil {
 		t.Fatal(err)
 	}
-	stored := must[lifecycle.Record](t)(catalogs[0].Create(t.Context(), key("k", 1)))
+	stored := must[catalog.Record[T]](t)(stores[0].Create(t.Context(), s.Body("k", 1)))
 	for round := range 5 {
 		before := stored
-		results := race(catalogs, func(n int, c lifecycle.Catalog) (lifecycle.Record, error) {
-			return c.Replace(t.Context(), before, key("k", 10*round+n))
+		results := race(stores, func(n int, c Store[T]) (catalog.Record[T], error) {
+			return c.Replace(t.Context(), before, s.Body("k", 10*round+n))
 		})
 		stored = judge(t, open, "k", results, fault.Conflict)
 		if stored.ID != before.ID || stored.Generation > before.Generation+1 {
@@ -325,10 +324,10 @@ func testRivalsReplacing(t *testing.T, open Open) {
 	}
 }
 
-func testRivalsStamping(t *testing.T, open Open) {
-	catalogs := []lifecycle.Catalog{open(), open(), open()}
-	results := race(catalogs, func(n int, c lifecycle.Catalog) (lifecycle.Record, error) {
-		return lifecycle.Record{}, c.Stamp(t.Context(), []string{"test", "prod", "test"}[n], "somebody")
+func (s Suite[T]) testRivalsStamping(t *testing.T, open func() Store[T]) {
+	stores := []Store[T]{open(), open(), open()}
+	results := race(stores, func(n int, c Store[T]) (catalog.Record[T], error) {
+		return catalog.Record[T]{}, c.Stamp(t.Context(), []string{"test", "prod", "test"}[n], "somebody")
 	})
 	stamped := must[string](t)(open().Environment(t.Context()))
 	for n, r := range results {
@@ -343,21 +342,21 @@ func testRivalsStamping(t *testing.T, open Open) {
 }
 
 // testAnotherRun: what another process does shows at the latest when it matters.
-func testAnotherRun(t *testing.T, open Open) {
+func (s Suite[T]) testAnotherRun(t *testing.T, open func() Store[T]) {
 	early := open()
 	if err := early.Stamp(t.Context(), "test", "somebody"); err != nil {
 		t.Fatal(err)
 	}
-	must[[]lifecycle.Record](t)(early.List(t.Context()))
+	must[[]catalog.Record[T]](t)(early.List(t.Context()))
 	c := open()
-	want := key("k", 1)
-	r := must[lifecycle.Record](t)(c.Create(t.Context(), want))
+	want := s.Body("k", 1)
+	r := must[catalog.Record[T]](t)(c.Create(t.Context(), want))
 	wantRecord(t, early, want, 1, r.ID) // it was not in the scan, and must not be reported missing
-	next := key("k", 2)
-	r2 := must[lifecycle.Record](t)(c.Replace(t.Context(), r, next))
-	_, err := early.Replace(t.Context(), r, key("k", 3))
+	next := s.Body("k", 2)
+	r2 := must[catalog.Record[T]](t)(c.Replace(t.Context(), r, next))
+	_, err := early.Replace(t.Context(), r, s.Body("k", 3))
 	wantKind(t, err, fault.Conflict)
-	last := key("k", 4)
-	must[lifecycle.Record](t)(early.Replace(t.Context(), wantRecord(t, early, next, 2, r2.ID), last))
+	last := s.Body("k", 4)
+	must[catalog.Record[T]](t)(early.Replace(t.Context(), wantRecord(t, early, next, 2, r2.ID), last))
 	wantRecord(t, open(), last, 3, r.ID)
 }

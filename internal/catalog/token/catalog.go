@@ -7,10 +7,10 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/keystead/terraform-provider-hsm/internal/catalog"
 	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
+	"github.com/keystead/terraform-provider-hsm/internal/environment"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
-	"github.com/keystead/terraform-provider-hsm/internal/keyring"
-	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
 )
 
 // Store is where the objects are; *cryptoki.Token is one. All methods are as
@@ -26,7 +26,8 @@ type Store interface {
 
 var _ Store = (*cryptoki.Token)(nil)
 
-// Catalog keeps records on one token. Reading answers from the Store's memory of
+// Catalog keeps records on one token: the environment's marker itself, and the
+// records of each Kind through [Of]. Reading answers from the Store's memory of
 // its last scan, so that a refresh of a thousand keys costs one scan; writing
 // looks at the token afterwards.
 type Catalog struct {
@@ -44,7 +45,7 @@ type issue struct {
 	writes     map[string]bool
 }
 
-var _ lifecycle.Catalog = (*Catalog)(nil)
+var _ environment.Marker = (*Catalog)(nil)
 
 // New returns the catalog on a token. It does no I/O.
 func New(s Store) *Catalog { return &Catalog{store: s, handedOut: map[string]issue{}} }
@@ -52,8 +53,39 @@ func New(s Store) *Catalog { return &Catalog{store: s, handedOut: map[string]iss
 const (
 	application      = "terraform-provider-hsm"
 	environmentLabel = "environment"
-	keyPrefix        = "key/"
 )
+
+// Kind is a kind of records. Names are unique within a kind.
+type Kind string
+
+// The kinds. They are part of what is stored.
+const (
+	Keys        Kind = "key"
+	Credentials Kind = "credential"
+	Policies    Kind = "policy"
+)
+
+// nouns are what people call the kinds.
+var nouns = map[Kind]string{Keys: "key", Credentials: "API credential", Policies: "access policy"}
+
+func (k Kind) label(name string) string { return string(k) + "/" + name }
+
+// kindOf tells the kind of a record, and its name, from its label.
+func kindOf(label string) (kind Kind, name string, ok bool) {
+	before, name, found := strings.Cut(label, "/")
+	_, known := nouns[Kind(before)]
+	return Kind(before), name, found && known
+}
+
+// Records are the records of one kind, see catalog.Records.
+type Records[T catalog.Body[T]] struct {
+	*Catalog
+	kind Kind
+}
+
+// Of returns the records of a kind, whose bodies are of the type T: always the same
+// for a kind.
+func Of[T catalog.Body[T]](c *Catalog, kind Kind) *Records[T] { return &Records[T]{c, kind} }
 
 // Witness matches the object that is on a token as long as the token is the
 // environment's: its stamp. It is meant for cryptoki.Config.
@@ -73,37 +105,46 @@ func ours(o cryptoki.Object) bool {
 	return o.Class == cryptoki.CKO_DATA && string(o.Bytes(cryptoki.CKA_APPLICATION)) == application
 }
 
-// Load returns one record, see lifecycle.Catalog. It answers from memory, and
+// Load returns one record, see catalog.Records. It answers from memory, and
 // Replace makes sure that it was still the newest; that a record is missing is
 // never answered from memory.
-func (c *Catalog) Load(ctx context.Context, name string) (lifecycle.Record, error) {
-	label := keyPrefix + name
+func (r *Records[T]) Load(ctx context.Context, name string) (catalog.Record[T], error) {
+	e, err := r.load(ctx, r.kind.label(name))
+	if err != nil {
+		return catalog.Record[T]{}, err
+	}
+	return r.handOut(e)
+}
+
+func (c *Catalog) load(ctx context.Context, label string) (*entry, error) {
 	objects, err := c.store.Lookup(ctx, cryptoki.CKA_LABEL, []byte(label))
 	if err != nil {
-		return lifecycle.Record{}, err
+		return nil, err
 	}
 	e, err := newest(label, objects)
 	if err == nil && e == nil {
 		err = c.store.ConfirmAbsent(ctx, labelled(label))
 		if err == nil {
-			return lifecycle.Record{}, notFound(label)
+			return nil, notFound(label)
 		}
 	}
 	if err != nil {
 		// In dispute or damaged, as of some time ago, or just made: look at the token.
 		if e, err = c.settled(ctx, label); err != nil {
-			return lifecycle.Record{}, err
+			return nil, err
 		}
 	}
 	if e == nil {
-		return lifecycle.Record{}, notFound(label)
+		return nil, notFound(label)
 	}
-	return c.handOut(e)
+	return e, nil
 }
 
 func notFound(label string) error {
+	kind, _, _ := kindOf(label)
 	return &fault.Error{
-		Kind: fault.NotFound, Op: "read key", Subject: subject(label), Problem: "There is no key of this name: the token holds no record of it.",
+		Kind: fault.NotFound, Op: "read " + nouns[kind], Subject: subject(label),
+		Problem: fmt.Sprintf("There is no %s of this name: the token holds no record of it.", nouns[kind]),
 	}
 }
 
@@ -131,50 +172,54 @@ func (c *Catalog) settled(ctx context.Context, label string) (*entry, error) {
 	}
 }
 
-// List returns every record, see lifecycle.Catalog.
-func (c *Catalog) List(ctx context.Context) ([]lifecycle.Record, error) {
-	objects, err := c.store.Objects(ctx)
+// List returns every record of the kind, see catalog.Records.
+func (r *Records[T]) List(ctx context.Context) ([]catalog.Record[T], error) {
+	objects, err := r.store.Objects(ctx)
 	if err != nil {
 		return nil, err
 	}
 	byLabel := map[string][]cryptoki.Object{}
 	for _, o := range objects {
-		if label := string(o.Bytes(cryptoki.CKA_LABEL)); ours(o) && strings.HasPrefix(label, keyPrefix) {
+		label := string(o.Bytes(cryptoki.CKA_LABEL))
+		if kind, _, ok := kindOf(label); ok && kind == r.kind && ours(o) {
 			byLabel[label] = append(byLabel[label], o)
 		}
 	}
-	var list []lifecycle.Record
+	var list []catalog.Record[T]
 	for label, objects := range byLabel {
 		e, err := newest(label, objects)
 		if err != nil {
-			if e, err = c.settled(ctx, label); err != nil {
+			if e, err = r.settled(ctx, label); err != nil {
 				return nil, err
 			}
 		}
 		if e == nil {
 			continue // it was withdrawn since the scan
 		}
-		r, err := c.handOut(e)
+		record, err := r.handOut(e)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, r)
+		list = append(list, record)
 	}
-	slices.SortFunc(list, func(a, b lifecycle.Record) int { return strings.Compare(a.Key.Spec.Name, b.Key.Spec.Name) })
+	slices.SortFunc(list, func(a, b catalog.Record[T]) int { return strings.Compare(a.Body.RecordName(), b.Body.RecordName()) })
 	return list, nil
 }
 
 // handOut makes a record of an entry and remembers that it was given away.
-func (c *Catalog) handOut(e *entry) (lifecycle.Record, error) {
-	key := new(keyring.Key)
-	if err := e.decode(key); err != nil {
-		return lifecycle.Record{}, err
+func (r *Records[T]) handOut(e *entry) (catalog.Record[T], error) {
+	var body T
+	if string(e.Body) == "null" {
+		return catalog.Record[T]{}, damaged(e.label(), "It holds nothing.")
 	}
-	if keyPrefix+key.Spec.Name != e.label() {
-		return lifecycle.Record{}, damaged(e.label(), fmt.Sprintf("It holds the key %q.", key.Spec.Name))
+	if err := e.decode(&body); err != nil {
+		return catalog.Record[T]{}, err
 	}
-	c.remember(e)
-	return lifecycle.Record{Key: key, Generation: e.Generation, ID: e.ID}, nil
+	if name := body.RecordName(); r.kind.label(name) != e.label() {
+		return catalog.Record[T]{}, damaged(e.label(), fmt.Sprintf("It holds the %s %q.", nouns[r.kind], name))
+	}
+	r.remember(e)
+	return catalog.Record[T]{Body: body, Generation: e.Generation, ID: e.ID}, nil
 }
 
 func (c *Catalog) remember(e *entry) {
@@ -190,11 +235,17 @@ func (c *Catalog) remember(e *entry) {
 	}
 }
 
+// origin is which record, and which generation of it, a caller got.
+type origin struct {
+	generation int
+	id         string
+}
+
 // current reports whether an entry is what a caller got as old. With the same
 // generation and id it may still be another write, if the one that the caller got
 // was withdrawn.
-func (c *Catalog) current(e *entry, old lifecycle.Record) bool {
-	if e == nil || e.Generation != old.Generation || e.ID != old.ID {
+func (c *Catalog) current(e *entry, old origin) bool {
+	if e == nil || e.Generation != old.generation || e.ID != old.id {
 		return false
 	}
 	c.mu.Lock()
@@ -204,8 +255,8 @@ func (c *Catalog) current(e *entry, old lifecycle.Record) bool {
 }
 
 func subject(label string) string {
-	if name, ok := strings.CutPrefix(label, keyPrefix); ok {
-		return fmt.Sprintf("key %q", name)
+	if kind, name, ok := kindOf(label); ok {
+		return fmt.Sprintf("%s %q", nouns[kind], name)
 	}
 	return "environment marker"
 }

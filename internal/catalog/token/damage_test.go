@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/keystead/terraform-provider-hsm/internal/catalog/token"
 	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 )
@@ -75,10 +74,10 @@ func TestDamage(t *testing.T) {
 				}
 			}
 			b.plant(t, "key/k", test.plant(bytes.Clone(whole)))
-			c := token.New(device(t, b.Token))
+			c := keys(device(t, b.Token))
 			got, err := c.Load(t.Context(), "k")
 			if test.kind == 0 {
-				if err != nil || got.ID != r.ID || got.Key.Counter != 1 {
+				if err != nil || got.ID != r.ID || got.Body.Counter != 1 {
 					t.Fatalf("loaded %+v, %v", got, err)
 				}
 				if list, err := c.List(t.Context()); err != nil || len(list) != 2 {
@@ -120,7 +119,7 @@ func TestRelabelled(t *testing.T) {
 	b := newBench(t)
 	b.create(t, "one")
 	b.plant(t, "key/two", b.value(t, "key/one"))
-	c := token.New(device(t, b.Token))
+	c := keys(device(t, b.Token))
 	if _, err := c.Load(t.Context(), "two"); !fault.Is(err, fault.Inconsistent) {
 		t.Errorf("%v", err)
 	}
@@ -138,14 +137,14 @@ func TestOthers(t *testing.T) {
 	}
 	b.Tool(t, "--write-object", data, "--type", "data", "--label", "key/k", "--application-label", "somebody else")
 	b.Tool(t, "--write-object", data, "--type", "data", "--label", "environment", "--application-label", "somebody else")
-	c := token.New(device(t, b.Token))
+	c := keys(device(t, b.Token))
 	if name, err := c.Environment(t.Context()); name != "test" || err != nil {
 		t.Errorf("%q, %v", name, err)
 	}
 	if _, err := c.Create(t.Context(), key("k", 1)); err != nil {
 		t.Error(err)
 	}
-	if r, err := c.Load(t.Context(), "k"); err != nil || r.Key.Counter != 1 {
+	if r, err := c.Load(t.Context(), "k"); err != nil || r.Body.Counter != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
@@ -169,11 +168,11 @@ func TestStamps(t *testing.T) {
 			if err := b.device.DestroyObject(t.Context(), b.objects(t, "environment")[0].Handle); err != nil {
 				t.Fatal(err)
 			}
-			if err := token.New(device(t, b.Token)).Stamp(t.Context(), test.stamp, "somebody"); err != nil {
+			if err := keys(device(t, b.Token)).Stamp(t.Context(), test.stamp, "somebody"); err != nil {
 				t.Fatal(err)
 			}
 			b.plant(t, "environment", test.edit(first))
-			c := token.New(device(t, b.Token))
+			c := keys(device(t, b.Token))
 			got, err := c.Environment(t.Context())
 			if test.kind == 0 && (err != nil || got != "test") || test.kind != 0 && !fault.Is(err, test.kind) {
 				t.Errorf("%q, %v", got, err)
@@ -189,7 +188,7 @@ func TestStamps(t *testing.T) {
 func TestFullToken(t *testing.T) {
 	b := newBench(t)
 	r := b.create(t, "k")
-	c := token.New(&forgetful{rig{Store: device(t, b.Token)}})
+	c := keys(&forgetful{rig{Store: device(t, b.Token)}})
 	old, err := c.Load(t.Context(), "k")
 	if err != nil {
 		t.Fatal(err)
@@ -197,7 +196,7 @@ func TestFullToken(t *testing.T) {
 	if _, err := c.Replace(t.Context(), old, key("k", 2)); !fault.Is(err, fault.Exhausted) {
 		t.Errorf("%v", err)
 	}
-	if got, err := token.New(device(t, b.Token)).Load(t.Context(), "k"); err != nil || got.Generation != 1 || got.ID != r.ID {
+	if got, err := keys(device(t, b.Token)).Load(t.Context(), "k"); err != nil || got.Generation != 1 || got.ID != r.ID {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if n := len(b.objects(t, "key/k")); n != 1 {

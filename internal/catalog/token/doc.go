@@ -2,7 +2,8 @@
 // private data objects (CKO_DATA, PKCS #11 base specification 2.40 section 4.5),
 // so that whoever has the token has everything, and nothing else needs a backup.
 //
-// It knows nothing of what a record means. A record is a body with a name; here
+// It knows nothing of what a record means. A record is a body with a kind and a
+// name; here
 // are the rules for storing it on something that has neither compare-and-swap nor
 // unique names, and on which an object's value cannot be changed in place
 // everywhere.
@@ -10,7 +11,7 @@
 // # Objects
 //
 // Every object has CKA_APPLICATION "terraform-provider-hsm", CKA_PRIVATE and
-// CKA_TOKEN true, and CKA_LABEL "key/NAME" or "environment". Its value is a JSON
+// CKA_TOKEN true, and CKA_LABEL "KIND/NAME" or "environment". Its value is a JSON
 // envelope with a checksum, see envelope. An object of ours whose value is not a
 // whole envelope was being written when something died; it is passed over if there
 // is a whole one of that name, and is fault.Inconsistent if there is not. A whole

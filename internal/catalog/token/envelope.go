@@ -20,8 +20,8 @@ const format = 1
 // envelope is the value of a record's object, as JSON.
 type envelope struct {
 	Format int    `json:"format"`
-	Kind   string `json:"kind"` // "key" or "environment"
-	Name   string `json:"name"` // of the key; empty for the environment
+	Kind   Kind   `json:"kind"`
+	Name   string `json:"name"` // within the kind; empty for the environment
 	// Generation counts the writes, from 1.
 	Generation int `json:"generation"`
 	// ID is random and the record's own for life; Write is random and the object's
@@ -35,10 +35,8 @@ type envelope struct {
 	Sum string `json:"sum"`
 }
 
-const (
-	kindKey         = "key"
-	kindEnvironment = "environment"
-)
+// kindEnvironment is the kind of the marker, which is no record.
+const kindEnvironment Kind = "environment"
 
 // entry is a whole record and where it is: in one object, unless somebody copied
 // it, or the token shows one object under two handles.
@@ -48,10 +46,10 @@ type entry struct {
 }
 
 func (e envelope) label() string {
-	if e.Kind == kindKey {
-		return keyPrefix + e.Name
+	if e.Kind == kindEnvironment {
+		return environmentLabel
 	}
-	return environmentLabel
+	return e.Kind.label(e.Name)
 }
 
 func (e envelope) sum() (string, error) {
@@ -123,7 +121,7 @@ func open(label string, o cryptoki.Object) (*entry, error) {
 	switch {
 	case err != nil || sum != e.Sum:
 		return nil, damaged(label, "Its checksum is wrong.")
-	case e.label() != label || e.Generation < 1 || e.Kind != kindKey && e.Kind != kindEnvironment:
+	case e.label() != label || e.Generation < 1:
 		return nil, damaged(label, fmt.Sprintf("It is the record of %s, under another label.", subject(e.label())))
 	}
 	return &e, nil

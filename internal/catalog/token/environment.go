@@ -3,7 +3,6 @@ package token
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
@@ -17,7 +16,7 @@ type stamp struct {
 }
 
 // Environment returns the name on the token's stamp as of the last scan, see
-// lifecycle.Catalog.
+// environment.Marker.
 func (c *Catalog) Environment(ctx context.Context) (string, error) {
 	// By label, as this is asked before everything else: of a thousand keys, a
 	// thousand times.
@@ -113,7 +112,7 @@ func (c *Catalog) orphans(ctx context.Context) error {
 	}
 	records := 0
 	for _, o := range objects {
-		if ours(o) && strings.HasPrefix(string(o.Bytes(cryptoki.CKA_LABEL)), keyPrefix) {
+		if _, _, ok := kindOf(string(o.Bytes(cryptoki.CKA_LABEL))); ok && ours(o) {
 			records++
 		}
 	}
@@ -122,12 +121,12 @@ func (c *Catalog) orphans(ctx context.Context) error {
 	}
 	return &fault.Error{
 		Kind: fault.Inconsistent, Op: "read environment", Subject: subject(environmentLabel),
-		Problem: fmt.Sprintf("The token holds %d records of keys, but not the marker that says which environment they belong to.", records),
+		Problem: fmt.Sprintf("The token holds %d records, but not the marker that says which environment they belong to.", records),
 		Hint:    "Somebody removed the marker. Restore the token's backup.",
 	}
 }
 
-// Stamp marks the token as an environment's, see lifecycle.Catalog. Of two runs
+// Stamp marks the token as an environment's, see environment.Marker. Of two runs
 // that stamp at once one wins; the other one is told fault.Environment if it meant
 // another name.
 func (c *Catalog) Stamp(ctx context.Context, environment, actor string) error {

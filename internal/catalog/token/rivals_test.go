@@ -2,11 +2,11 @@ package token_test
 
 import (
 	"fmt"
+	"github.com/keystead/terraform-provider-hsm/internal/catalog"
 	"testing"
 
-	"github.com/keystead/terraform-provider-hsm/internal/catalog/token"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
-	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
 // TestKilled kills a run at every call that it makes, before the token has seen it
@@ -27,15 +27,15 @@ func TestKilled(t *testing.T) {
 func testKilled(t *testing.T, verb, call string, nth int, when string) {
 	b := newBench(t)
 	r := &rig{Store: device(t, b.Token)}
-	killed := token.New(r)
+	killed := keys(r)
 	old := 0
-	var do func() (lifecycle.Record, error)
+	var do func() (catalog.Record[*keyring.Key], error)
 	if verb == "create" {
-		do = func() (lifecycle.Record, error) { return killed.Create(t.Context(), key("k", 2)) }
+		do = func() (catalog.Record[*keyring.Key], error) { return killed.Create(t.Context(), key("k", 2)) }
 	} else {
 		record := b.create(t, "k")
 		old = 1
-		do = func() (lifecycle.Record, error) { return killed.Replace(t.Context(), record, key("k", 2)) }
+		do = func() (catalog.Record[*keyring.Key], error) { return killed.Replace(t.Context(), record, key("k", 2)) }
 	}
 	if when == "before" {
 		r.before = r.kill(call, nth)
@@ -48,7 +48,7 @@ func testKilled(t *testing.T, verb, call string, nth int, when string) {
 		t.Errorf("%v", err)
 	}
 
-	next := token.New(device(t, b.Token))
+	next := keys(device(t, b.Token))
 	got, loadErr := next.Load(t.Context(), "k")
 	switch {
 	case old == 0 && err != nil && fault.Is(loadErr, fault.NotFound):
@@ -57,8 +57,8 @@ func testKilled(t *testing.T, verb, call string, nth int, when string) {
 		}
 	case loadErr != nil:
 		t.Fatal(loadErr)
-	case got.Key.Counter != 2 && (err == nil || got.Key.Counter != old):
-		t.Errorf("loaded %+v after %v", got.Key, err)
+	case got.Body.Counter != 2 && (err == nil || got.Body.Counter != old):
+		t.Errorf("loaded %+v after %v", got.Body, err)
 	}
 	if _, err := next.Replace(t.Context(), got, key("k", 4)); err != nil {
 		t.Fatal(err)
@@ -86,11 +86,11 @@ func TestRivals(t *testing.T) {
 				b := newBench(t)
 				for round := range 8 {
 					name := fmt.Sprintf("k%d", round)
-					var record lifecycle.Record
+					var record catalog.Record[*keyring.Key]
 					if verb == "replace" {
 						record = b.create(t, name)
 					}
-					write := func(c lifecycle.Catalog, counter int) (lifecycle.Record, error) {
+					write := func(c catalog.Records[*keyring.Key], counter int) (catalog.Record[*keyring.Key], error) {
 						if verb == "create" {
 							return c.Create(t.Context(), key(name, counter))
 						}
@@ -102,7 +102,7 @@ func TestRivals(t *testing.T) {
 					meet := func(call string) error {
 						if call == point.call && r.calls[call] == point.nth && !met {
 							met = true
-							_, rivalErr = write(token.New(device(t, b.Token)), 20)
+							_, rivalErr = write(keys(device(t, b.Token)), 20)
 						}
 						return nil
 					}
@@ -111,7 +111,7 @@ func TestRivals(t *testing.T) {
 					} else {
 						r.after = meet
 					}
-					_, err := write(token.New(r), 10)
+					_, err := write(keys(r), 10)
 					if !met && point.call != "DestroyObject" {
 						t.Fatal("they did not meet")
 					}
@@ -129,13 +129,13 @@ func TestRivals(t *testing.T) {
 					} else if met && !fault.Is(rivalErr, fault.Conflict) && !fault.Is(rivalErr, fault.Exists) {
 						t.Errorf("the rival: %v", rivalErr)
 					}
-					got, err := token.New(device(t, b.Token)).Load(t.Context(), name)
+					got, err := keys(device(t, b.Token)).Load(t.Context(), name)
 					switch {
 					case won == 0 && verb == "create" && fault.Is(err, fault.NotFound):
 					case err != nil:
 						t.Fatal(err)
-					case won != 0 && got.Key.Counter != won:
-						t.Errorf("%d won, stored is %d", won, got.Key.Counter)
+					case won != 0 && got.Body.Counter != won:
+						t.Errorf("%d won, stored is %d", won, got.Body.Counter)
 					}
 				}
 			})
@@ -158,10 +158,10 @@ func TestDeadRival(t *testing.T) {
 		return nil
 	}
 	r.after = r.kill("CreateObject", 1)
-	if _, err := token.New(r).Replace(t.Context(), record, key("k", 10)); !fault.Is(err, fault.Unavailable) || rivalErr != nil {
+	if _, err := keys(r).Replace(t.Context(), record, key("k", 10)); !fault.Is(err, fault.Unavailable) || rivalErr != nil {
 		t.Fatalf("%v, %v", err, rivalErr)
 	}
-	c := token.New(device(t, b.Token))
+	c := keys(device(t, b.Token))
 	if _, err := c.Load(t.Context(), "k"); !fault.Is(err, fault.Conflict) {
 		t.Errorf("%v", err)
 	}
@@ -181,8 +181,8 @@ func TestWithdrawnRead(t *testing.T) {
 	for round := 0; round < 20 && !seen; round++ {
 		name := fmt.Sprintf("k%d", round)
 		record := b.create(t, name)
-		reader := token.New(device(t, b.Token))
-		var read lifecycle.Record
+		reader := keys(device(t, b.Token))
+		var read catalog.Record[*keyring.Key]
 		loser := &rig{Store: device(t, b.Token)}
 		winner := &rig{Store: device(t, b.Token)}
 		var loserErr error
@@ -193,7 +193,7 @@ func TestWithdrawnRead(t *testing.T) {
 			if call == "CreateObject" {
 				go func() {
 					defer close(done)
-					_, loserErr = token.New(loser).Replace(t.Context(), record, key(name, 10))
+					_, loserErr = keys(loser).Replace(t.Context(), record, key(name, 10))
 				}()
 				<-proceed
 			}
@@ -217,17 +217,17 @@ func TestWithdrawnRead(t *testing.T) {
 			}
 			return nil
 		}
-		_, err := token.New(winner).Replace(t.Context(), record, key(name, 20))
+		_, err := keys(winner).Replace(t.Context(), record, key(name, 20))
 		<-done
-		if err != nil || !fault.Is(loserErr, fault.Conflict) || read.Key.Counter != 10 {
+		if err != nil || !fault.Is(loserErr, fault.Conflict) || read.Body.Counter != 10 {
 			continue // the other one had the smaller id
 		}
 		seen = true
 		if _, err := reader.Replace(t.Context(), read, key(name, 30)); !fault.Is(err, fault.Conflict) {
 			t.Errorf("replaced from a record that was withdrawn: %v", err)
 		}
-		if got, err := reader.Load(t.Context(), name); err != nil || got.Key.Counter != 20 {
-			t.Errorf("%+v, %v", got.Key, err)
+		if got, err := reader.Load(t.Context(), name); err != nil || got.Body.Counter != 20 {
+			t.Errorf("%+v, %v", got.Body, err)
 		}
 	}
 	if !seen {
@@ -243,7 +243,7 @@ func TestOneScan(t *testing.T) {
 		b.create(t, fmt.Sprintf("k%d", n))
 	}
 	r := &rig{Store: device(t, b.Token)}
-	c := token.New(r)
+	c := keys(r)
 	for n := range many {
 		if _, err := c.Load(t.Context(), fmt.Sprintf("k%d", n)); err != nil {
 			t.Fatal(err)

@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"context"
+	"github.com/keystead/terraform-provider-hsm/internal/catalog"
 	"sync"
 	"testing"
 	"time"
@@ -11,7 +12,6 @@ import (
 	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
-	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
 	"github.com/keystead/terraform-provider-hsm/internal/softhsm"
 )
 
@@ -31,24 +31,36 @@ func device(t *testing.T, s *softhsm.Token) *cryptoki.Token {
 }
 
 func TestContract(t *testing.T) {
-	catalogtest.Run(t, func(t *testing.T) catalogtest.Open {
-		s := softhsm.New(t, "catalog")
-		return func() lifecycle.Catalog { return token.New(device(t, s)) }
-	})
+	t.Run("keys", func(t *testing.T) { contract(t, token.Keys, catalogtest.Key, catalogtest.SpoilKey) })
+}
+
+func contract[T catalog.Body[T]](t *testing.T, kind token.Kind, body func(string, int) T, spoil func(T)) {
+	catalogtest.Suite[T]{
+		Body: body, Spoil: spoil,
+		Fresh: func(t *testing.T) func() catalogtest.Store[T] {
+			s := softhsm.New(t, "catalog")
+			return func() catalogtest.Store[T] { return token.Of[T](token.New(device(t, s)), kind) }
+		},
+	}.Run(t)
+}
+
+// keys are the records of keys in a store.
+func keys(s token.Store) *token.Records[*keyring.Key] {
+	return token.Of[*keyring.Key](token.New(s), token.Keys)
 }
 
 // bench is a stamped SoftHSM token, reached by a catalog and from below.
 type bench struct {
 	*softhsm.Token
 	device *cryptoki.Token
-	*token.Catalog
+	*token.Records[*keyring.Key]
 }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{Token: softhsm.New(t, "catalog")}
 	b.device = device(t, b.Token)
-	b.Catalog = token.New(b.device)
+	b.Records = keys(b.device)
 	if err := b.Stamp(t.Context(), "test", "somebody"); err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +75,7 @@ func key(name string, counter int) *keyring.Key {
 	}
 }
 
-func (b *bench) create(t *testing.T, name string) lifecycle.Record {
+func (b *bench) create(t *testing.T, name string) catalog.Record[*keyring.Key] {
 	t.Helper()
 	r, err := b.Create(t.Context(), key(name, 1))
 	if err != nil {

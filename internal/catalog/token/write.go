@@ -8,10 +8,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/keystead/terraform-provider-hsm/internal/catalog"
 	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
-	"github.com/keystead/terraform-provider-hsm/internal/keyring"
-	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
 )
 
 const (
@@ -42,64 +41,79 @@ func random() string {
 	return hex.EncodeToString(raw[:])
 }
 
-// Create stores the first record of a name, see lifecycle.Catalog. A record of
+// Create stores the first record of a name, see catalog.Records. A record of
 // another run that was not there at the last scan is fault.Conflict, and
 // fault.Exists the next time.
-func (c *Catalog) Create(ctx context.Context, key *keyring.Key) (lifecycle.Record, error) {
-	e := envelope{Kind: kindKey, Name: key.Spec.Name, Generation: 1, ID: random(), Write: random()}
+func (r *Records[T]) Create(ctx context.Context, body T) (catalog.Record[T], error) {
+	e, err := r.create(ctx, envelope{Kind: r.kind, Name: body.RecordName(), Generation: 1, ID: random(), Write: random()}, body)
+	if err != nil {
+		return catalog.Record[T]{}, err
+	}
+	return r.handOut(e)
+}
+
+func (c *Catalog) create(ctx context.Context, e envelope, body any) (*entry, error) {
 	objects, err := c.store.Lookup(ctx, cryptoki.CKA_LABEL, []byte(e.label()))
 	if err != nil {
-		return lifecycle.Record{}, err
+		return nil, err
 	}
 	there, err := newest(e.label(), objects)
 	if err != nil {
 		there, err = c.settled(ctx, e.label())
 	}
 	if err != nil {
-		return lifecycle.Record{}, err
+		return nil, err
 	}
 	if there != nil {
-		return lifecycle.Record{}, &fault.Error{
+		return nil, &fault.Error{
 			Kind: fault.Exists, Op: "create record", Subject: subject(e.label()), Problem: "There is already a record of this name on the token.",
 		}
 	}
-	return c.write(ctx, e, key, func([]entry) bool { return true })
+	return c.write(ctx, e, body, func([]entry) bool { return true })
 }
 
-// Replace stores the next generation of a record, see lifecycle.Catalog. Whether the
+// Replace stores the next generation of a record, see catalog.Records. Whether the
 // old one is still the newest is asked of the memory first, and of the token when
 // the new one is written: one search per write, and searching is what costs.
-func (c *Catalog) Replace(ctx context.Context, old lifecycle.Record, key *keyring.Key) (lifecycle.Record, error) {
-	e := envelope{Kind: kindKey, Name: key.Spec.Name, Generation: old.Generation + 1, ID: old.ID, Write: random()}
+func (r *Records[T]) Replace(ctx context.Context, old catalog.Record[T], body T) (catalog.Record[T], error) {
+	e := envelope{Kind: r.kind, Name: body.RecordName(), Generation: old.Generation + 1, ID: old.ID, Write: random()}
+	mine, err := r.replace(ctx, origin{old.Generation, old.ID}, e, body)
+	if err != nil {
+		return catalog.Record[T]{}, err
+	}
+	return r.handOut(mine)
+}
+
+func (c *Catalog) replace(ctx context.Context, old origin, e envelope, body any) (*entry, error) {
 	objects, err := c.store.Lookup(ctx, cryptoki.CKA_LABEL, []byte(e.label()))
 	if err != nil {
-		return lifecycle.Record{}, err
+		return nil, err
 	}
 	there, err := newest(e.label(), objects)
 	if err != nil || !c.current(there, old) {
 		if there, err = c.settled(ctx, e.label()); err != nil {
-			return lifecycle.Record{}, err
+			return nil, err
 		}
 	}
 	if !c.current(there, old) {
-		return lifecycle.Record{}, conflict(e, "The record was changed, or removed, by another run since it was read.")
+		return nil, conflict(e, "The record was changed, or removed, by another run since it was read.")
 	}
-	return c.write(ctx, e, key, func(entries []entry) bool {
-		before := highest(slices.DeleteFunc(slices.Clone(entries), func(other entry) bool { return other.Generation > old.Generation }))
+	return c.write(ctx, e, body, func(entries []entry) bool {
+		before := highest(slices.DeleteFunc(slices.Clone(entries), func(other entry) bool { return other.Generation > old.generation }))
 		return len(before) == 1 && c.current(&before[0], old)
 	})
 }
 
-// write stores a record and defends it, and hands it out.
-func (c *Catalog) write(ctx context.Context, e envelope, key *keyring.Key, based func([]entry) bool) (lifecycle.Record, error) {
-	mine, err := c.put(ctx, e, key)
+// write stores a record and defends it.
+func (c *Catalog) write(ctx context.Context, e envelope, body any, based func([]entry) bool) (*entry, error) {
+	mine, err := c.put(ctx, e, body)
 	if err != nil {
-		return lifecycle.Record{}, err
+		return nil, err
 	}
 	if err := c.defend(ctx, mine, based); err != nil {
-		return lifecycle.Record{}, err
+		return nil, err
 	}
-	return c.handOut(mine)
+	return mine, nil
 }
 
 // put makes the object. A kill in here leaves no object, one without attributes

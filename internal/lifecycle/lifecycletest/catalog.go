@@ -2,19 +2,22 @@ package lifecycletest
 
 import (
 	"context"
-	"crypto/rand"
-	"maps"
-	"slices"
 
+	"github.com/keystead/terraform-provider-hsm/internal/catalog/catalogtest"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
 )
 
-// catalog is a run's lifecycle.Catalog. A write that is refused is none.
-type catalog struct{ *run }
+// records is a run's lifecycle.Catalog.
+func (r *run) records() lifecycle.Catalog {
+	return &catalogtest.Memory[*keyring.Key]{Noun: "key", Stored: r.Records, Enter: r.enter, Write: r.write}
+}
 
-func (c catalog) Environment(context.Context) (string, error) {
+// marker is a run's environment.Marker.
+type marker struct{ *run }
+
+func (c marker) Environment(context.Context) (string, error) {
 	leave, err := c.enter()
 	defer leave()
 	if err != nil {
@@ -30,7 +33,7 @@ func (m *Memory) environment() (string, error) {
 	return m.Stamp, nil
 }
 
-func (c catalog) Stamp(_ context.Context, environment, _ string) error {
+func (c marker) Stamp(_ context.Context, environment, _ string) error {
 	leave, err := c.enter()
 	defer leave()
 	if err != nil {
@@ -50,66 +53,11 @@ func (c catalog) Stamp(_ context.Context, environment, _ string) error {
 	return c.write(func() { c.Memory.Stamp = environment })
 }
 
-func (c catalog) Load(_ context.Context, name string) (lifecycle.Record, error) {
-	leave, err := c.enter()
-	defer leave()
-	if err != nil {
-		return lifecycle.Record{}, err
-	}
-	rec, ok := c.Records[name]
-	if !ok {
-		return rec, &fault.Error{Kind: fault.NotFound, Op: "read key", Subject: `key "` + name + `"`, Problem: "There is no key of this name."}
-	}
-	return handedOut(rec), nil
-}
-
-func (c catalog) List(context.Context) ([]lifecycle.Record, error) {
-	leave, err := c.enter()
-	defer leave()
-	if err != nil {
-		return nil, err
-	}
-	var all []lifecycle.Record
-	for _, name := range slices.Sorted(maps.Keys(c.Records)) {
-		all = append(all, handedOut(c.Records[name]))
-	}
-	return all, nil
-}
-
-func (c catalog) Create(_ context.Context, key *keyring.Key) (lifecycle.Record, error) {
-	leave, err := c.enter()
-	defer leave()
-	if err != nil {
-		return lifecycle.Record{}, err
-	}
-	if _, taken := c.Records[key.Spec.Name]; taken {
-		return lifecycle.Record{}, &fault.Error{Kind: fault.Exists, Op: "create key", Problem: "The name is taken."}
-	}
-	return c.store(lifecycle.Record{Key: key, Generation: 1, ID: rand.Text()})
-}
-
-func (c catalog) Replace(_ context.Context, old lifecycle.Record, key *keyring.Key) (lifecycle.Record, error) {
-	leave, err := c.enter()
-	defer leave()
-	if err != nil {
-		return lifecycle.Record{}, err
-	}
-	if newest := c.Records[key.Spec.Name]; newest.Generation != old.Generation || newest.ID != old.ID {
-		return lifecycle.Record{}, &fault.Error{Kind: fault.Conflict, Op: "change key", Problem: "Somebody else changed it."}
-	}
-	return c.store(lifecycle.Record{Key: key, Generation: old.Generation + 1, ID: old.ID})
-}
-
-func (c catalog) store(rec lifecycle.Record) (lifecycle.Record, error) {
-	stored := handedOut(rec)
-	if err := c.write(func() { c.Records[rec.Key.Spec.Name] = stored }); err != nil {
-		return lifecycle.Record{}, err
-	}
-	return handedOut(rec), nil
-}
-
-// handedOut is a record whose key is the receiver's own.
-func handedOut(rec lifecycle.Record) lifecycle.Record {
-	rec.Key = rec.Key.Clone()
-	return rec
+// Store opens the records, and the mark of the environment, once more.
+func (m *Memory) Store() catalogtest.Store[*keyring.Key] {
+	r := m.start(0, "")
+	return struct {
+		marker
+		lifecycle.Catalog
+	}{marker{r}, r.records()}
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/keystead/terraform-provider-hsm/internal/environment"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
@@ -57,7 +58,7 @@ func (m *Memory) Pass(d time.Duration) {
 }
 
 // Key returns the stored key of a name itself, nil if there is none.
-func (m *Memory) Key(name string) *keyring.Key { return m.Records[name].Key }
+func (m *Memory) Key(name string) *keyring.Key { return m.Records[name].Body }
 
 // ObjectsOf returns the objects of a recorded version, nil if there are none.
 func (m *Memory) ObjectsOf(name string, version int) *Objects {
@@ -92,9 +93,9 @@ func (m *Memory) start(killAt int, when When) *run {
 	return m.last
 }
 
-func (r *run) config() lifecycle.Config {
+func (r *run) config(name, actor string) lifecycle.Config {
 	return lifecycle.Config{
-		Token: token{r}, Catalog: catalog{r}, Environment: "test", Actor: "ada@example",
+		Token: token{r}, Catalog: r.records(), Environment: environment.New(name, actor, marker{r}), Actor: actor,
 		Run: fmt.Sprintf("run %d", r.number), Host: "here", PID: r.number,
 		Now: r.Now, Alive: func(keyring.Work) bool { return false },
 	}
@@ -102,14 +103,19 @@ func (r *run) config() lifecycle.Config {
 
 // Config is for a process of its own in the environment "test". It holds the
 // processes of all intents that it finds for dead.
-func (m *Memory) Config() lifecycle.Config { return m.start(0, "").config() }
+func (m *Memory) Config() lifecycle.Config { return m.ConfigIn("test", "ada@example") }
+
+// ConfigIn is Config in another environment, for another actor.
+func (m *Memory) ConfigIn(environment, actor string) lifecycle.Config {
+	return m.start(0, "").config(environment, actor)
+}
 
 // Run starts a process, see Config.
 func (m *Memory) Run() *lifecycle.Service { return lifecycle.New(m.Config()) }
 
 // Doomed starts a process that is killed at its nth write, from 1, and stays dead.
 func (m *Memory) Doomed(nth int, when When) *lifecycle.Service {
-	return lifecycle.New(m.start(nth, when).config())
+	return lifecycle.New(m.start(nth, when).config("test", "ada@example"))
 }
 
 // Writes counts the writes of the process that was started last.

@@ -14,10 +14,13 @@ import (
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func TestCatalogContract(t *testing.T) {
-	catalogtest.Run(t, func(*testing.T) catalogtest.Open {
-		m := lifecycletest.New(noon)
-		return func() lifecycle.Catalog { return m.Config().Catalog }
-	})
+	catalogtest.Suite[*keyring.Key]{
+		Body: catalogtest.Key, Spoil: catalogtest.SpoilKey,
+		Fresh: func(*testing.T) func() catalogtest.Store[*keyring.Key] {
+			m := lifecycletest.New(noon)
+			return func() catalogtest.Store[*keyring.Key] { return m.Store() }
+		},
+	}.Run(t)
 }
 
 var order = lifecycle.Generation{
@@ -172,12 +175,12 @@ func TestTrouble(t *testing.T) {
 	c := m.Config()
 	_, err := c.Token.Generate(t.Context(), order)
 	wantKind(t, "Generate", err, fault.Exhausted)
-	wantKind(t, "Stamp", c.Catalog.Stamp(t.Context(), "test", "ada"), fault.Exhausted)
+	wantKind(t, "Stamp", c.Environment.Stamp(t.Context()), fault.Exhausted)
 	if len(m.Objects) != 0 || m.Stamp != "" || m.Writes() != 0 {
 		t.Error("something was written")
 	}
 	m.Trouble = nil
-	if err := c.Catalog.Stamp(t.Context(), "test", "ada"); err != nil || m.Stamp != "test" || m.Writes() != 1 {
+	if err := c.Environment.Stamp(t.Context()); err != nil || m.Stamp != "test" || m.Writes() != 1 {
 		t.Errorf("stamped %q with %d writes, %v", m.Stamp, m.Writes(), err)
 	}
 }
