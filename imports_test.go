@@ -47,7 +47,8 @@ var (
 // together with the design, and say why.
 var rules = map[string]rule{
 	"internal/fault":    {pure: true},
-	"internal/config":   {internal: []string{"fault"}, pure: true},
+	"internal/secret":   {pure: true},
+	"internal/config":   {internal: []string{"fault", "secret"}, pure: true},
 	"internal/keyring":  {internal: []string{"fault"}, pure: true},
 	"internal/rotation": {internal: []string{"fault", "keyring"}, pure: true},
 
@@ -62,7 +63,7 @@ var rules = map[string]rule{
 	"internal/catalog/token":       {internal: []string{"fault", "catalog", "environment", "cryptoki"}},
 	"internal/catalog/catalogtest": {internal: []string{"fault", "keyring", "catalog", "environment"}},
 
-	"internal/provider": {internal: []string{"fault", "config", "keyring", "rotation", "lifecycle"}, foreign: framework},
+	"internal/provider": {internal: []string{"fault", "secret", "config", "keyring", "rotation", "lifecycle"}, foreign: framework},
 	"internal/assembly": {anywhere: true, foreign: serving},
 	".":                 {internal: []string{"assembly"}, foreign: serving},
 

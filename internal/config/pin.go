@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/keystead/terraform-provider-hsm/internal/secret"
 )
 
 // maxPIN bounds what is read from a PIN file; no token takes a PIN this long.
@@ -42,16 +44,16 @@ func (s *Settings) choosePIN(in Input, u URI, getenv func(string) string) (probl
 		pin = u.PINValue
 	}
 	if pin.IsEmpty() && file == "" {
-		pin = NewSecret(getenv(envPIN))
+		pin = secret.New(getenv(envPIN))
 	}
-	s.PIN = func() (Secret, error) {
+	s.PIN = func() (secret.Value, error) {
 		switch {
 		case !pin.IsEmpty():
 			return pin, nil
 		case file != "":
 			return readPIN(file)
 		default:
-			return Secret{}, invalid("pin", "The token asks for a PIN and none is given.", howToGivePIN)
+			return secret.Value{}, invalid("pin", "The token asks for a PIN and none is given.", howToGivePIN)
 		}
 	}
 	return problems
@@ -91,28 +93,28 @@ func pinFile(source string) (path, problem string) {
 // readPIN reads a PIN from a file. One line feed, or carriage return and line
 // feed, at the end is the editor's and not the PIN's. Who else may read the file
 // is the operator's affair: in a container it is often everybody.
-func readPIN(path string) (Secret, error) {
+func readPIN(path string) (secret.Value, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return Secret{}, unreadablePIN("cannot be opened", err)
+		return secret.Value{}, unreadablePIN("cannot be opened", err)
 	}
 	defer func() { _ = file.Close() }()
 	content, err := io.ReadAll(io.LimitReader(file, maxPIN+1))
 	defer clear(content)
 	if err != nil {
-		return Secret{}, unreadablePIN("cannot be read", err)
+		return secret.Value{}, unreadablePIN("cannot be read", err)
 	}
 	if len(content) > maxPIN {
-		return Secret{}, unreadablePIN(fmt.Sprintf("%s is longer than %d bytes, so that it cannot be a PIN", path, maxPIN), nil)
+		return secret.Value{}, unreadablePIN(fmt.Sprintf("%s is longer than %d bytes, so that it cannot be a PIN", path, maxPIN), nil)
 	}
 	pin := content
 	if line, ok := bytes.CutSuffix(pin, []byte("\n")); ok {
 		pin = bytes.TrimSuffix(line, []byte("\r"))
 	}
 	if len(pin) == 0 {
-		return Secret{}, unreadablePIN(path+" is empty", nil)
+		return secret.Value{}, unreadablePIN(path+" is empty", nil)
 	}
-	return NewSecret(pin), nil
+	return secret.New(pin), nil
 }
 
 func unreadablePIN(problem string, cause error) error {

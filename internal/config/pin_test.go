@@ -7,14 +7,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keystead/terraform-provider-hsm/internal/secret"
+
 	"github.com/keystead/terraform-provider-hsm/internal/config"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 )
 
 // pinOf resolves settings that use the given URI query, pin and HSM_PIN.
-func pinOf(t *testing.T, query, pin, variable string) func() (config.Secret, error) {
+func pinOf(t *testing.T, query, pin, variable string) func() (secret.Value, error) {
 	t.Helper()
-	in := config.Input{URI: "pkcs11:token=t?module-path=/m.so" + query, PIN: config.NewSecret(pin), Environment: "prod"}
+	in := config.Input{URI: "pkcs11:token=t?module-path=/m.so" + query, PIN: secret.New(pin), Environment: "prod"}
 	s, err := config.Resolve(in, environment(map[string]string{"HSM_PIN": variable}), nobody)
 	if err != nil {
 		t.Fatal(err)

@@ -7,15 +7,17 @@ import (
 	"math"
 	"regexp"
 
+	"github.com/keystead/terraform-provider-hsm/internal/secret"
+
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 )
 
 // Input is what was written in the provider block. An empty string, nil and the
-// zero Secret are "not given".
+// zero secret.Value are "not given".
 type Input struct {
 	URI, ModulePath, TokenLabel, TokenSerial string
 	SlotID                                   *int64
-	PIN                                      Secret
+	PIN                                      secret.Value
 	Environment, Actor                       string
 	MaxSessions                              *int64
 }
@@ -32,7 +34,7 @@ type Settings struct {
 	// not before. Without any PIN it is fault.Invalid and says how to give one: a
 	// token that needs no login never asks. A file that cannot be read, is empty
 	// or is longer than any PIN is fault.Invalid too.
-	PIN func() (Secret, error)
+	PIN func() (secret.Value, error)
 	// Environment is the name that the token must be stamped with.
 	Environment string
 	// Actor is who is recorded as having done things, never empty.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keystead/terraform-provider-hsm/internal/secret"
+
 	"github.com/keystead/terraform-provider-hsm/internal/config"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 )
@@ -163,15 +165,15 @@ func TestResolveRefuses(t *testing.T) {
 		"URI without anything": {byURI("pkcs11:"), nil, []problem{{"uri", "no PKCS#11 module"}, {"uri", "which token"}}},
 
 		"PIN and pin-value": {
-			config.Input{URI: goodURI + "&pin-value=271828", PIN: config.NewSecret("314159"), Environment: "prod"}, nil,
+			config.Input{URI: goodURI + "&pin-value=271828", PIN: secret.New("314159"), Environment: "prod"}, nil,
 			[]problem{{"pin", "by pin, and by the pin-value of the URI"}},
 		},
 		"PIN and pin-source": {
-			config.Input{URI: goodURI + "&pin-source=/etc/pin", PIN: config.NewSecret("314159"), Environment: "prod"}, nil,
+			config.Input{URI: goodURI + "&pin-source=/etc/pin", PIN: secret.New("314159"), Environment: "prod"}, nil,
 			[]problem{{"pin", "by pin, and by the pin-source of the URI"}},
 		},
 		"PIN, and a URI of the environment with one": {
-			config.Input{PIN: config.NewSecret("314159"), Environment: "prod"}, map[string]string{"HSM_URI": goodURI + "&pin-value=271828"},
+			config.Input{PIN: secret.New("314159"), Environment: "prod"}, map[string]string{"HSM_URI": goodURI + "&pin-value=271828"},
 			[]problem{{"pin", "by pin, and by the pin-value of the URI"}},
 		},
 		"pin-source relative":        {byURI(goodURI + "&pin-source=271828"), nil, []problem{{"uri", "not an absolute path"}}},
@@ -192,11 +194,11 @@ func TestResolveRefuses(t *testing.T) {
 		"too many sessions":         {good(func(in *config.Input) { in.MaxSessions = new(int64(math.MaxInt64)) }), nil, []problem{{"max_sessions", "9223372036854775807"}}},
 
 		"several at once": {
-			config.Input{URI: goodURI, ModulePath: "/m.so", SlotID: new(int64(-1)), PIN: config.NewSecret("314159"), MaxSessions: new(int64(0))}, nil,
+			config.Input{URI: goodURI, ModulePath: "/m.so", SlotID: new(int64(-1)), PIN: secret.New("314159"), MaxSessions: new(int64(0))}, nil,
 			[]problem{{"slot_id", "-1"}, {"uri", "given are uri, module_path, slot_id."}, {"environment", "No environment"}, {"max_sessions", "0"}},
 		},
 		"several at once, by URI": {
-			config.Input{URI: "pkcs11:?pin-source=pin", PIN: config.NewSecret("314159"), Environment: "?"}, nil,
+			config.Input{URI: "pkcs11:?pin-source=pin", PIN: secret.New("314159"), Environment: "?"}, nil,
 			[]problem{{"uri", "no PKCS#11 module"}, {"uri", "which token"}, {"uri", "absolute path"}, {"pin", "twice"}, {"environment", "?"}},
 		},
 	} {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/keystead/terraform-provider-hsm/internal/secret"
 )
 
 // URI is a PKCS#11 URI (RFC 7512), decoded. Empty fields are attributes that are
@@ -24,7 +26,7 @@ type URI struct {
 
 	ModulePath, ModuleName string
 	PINSource              string
-	PINValue               Secret
+	PINValue               secret.Value
 
 	// VendorPath and VendorQuery are the attributes that RFC 7512 does not
 	// define, sorted by name. In the query a name may occur several times, and

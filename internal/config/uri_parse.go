@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/keystead/terraform-provider-hsm/internal/secret"
+
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 )
 
@@ -122,7 +124,7 @@ func (u *URI) set(component string, known bool, name, value string) (problem str
 	case !known:
 		u.VendorQuery = append(u.VendorQuery, Attribute{name, value})
 	case name == "pin-value":
-		u.PINValue = NewSecret(value)
+		u.PINValue = secret.New(value)
 	case name == "id":
 		if value != "" {
 			u.ID = []byte(value)

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keystead/terraform-provider-hsm/internal/secret"
+
 	"github.com/keystead/terraform-provider-hsm/internal/config"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 )
@@ -40,7 +42,7 @@ func TestParseURI(t *testing.T) {
 		},
 		"RFC: pin-value": {
 			text: "pkcs11:token=Software%20PKCS%2311%20softtoken;manufacturer=Snake%20Oil,%20Inc.?pin-value=the-pin",
-			want: config.URI{Token: "Software PKCS#11 softtoken", Manufacturer: "Snake Oil, Inc.", PINValue: config.NewSecret("the-pin")},
+			want: config.URI{Token: "Software PKCS#11 softtoken", Manufacturer: "Snake Oil, Inc.", PINValue: secret.New("the-pin")},
 			back: "pkcs11:token=Software%20PKCS%2311%20softtoken;manufacturer=Snake%20Oil,%20Inc.",
 		},
 		"RFC: slot": {text: "pkcs11:slot-description=Sun%20Metaslot", want: config.URI{SlotDescription: "Sun Metaslot"}},
@@ -95,7 +97,7 @@ func TestParseURI(t *testing.T) {
 			},
 			back: "pkcs11:token=t;serial=s;model=m;object=o;id=%01;x-a=1;x-b=2?module-path=/m&pin-source=/p&a=3&x=2&x=1",
 		},
-		"an equals sign in a PIN": {text: "pkcs11:?pin-value=a=b%26%FF", want: config.URI{PINValue: config.NewSecret("a=b&\xff")}, back: "pkcs11:"},
+		"an equals sign in a PIN": {text: "pkcs11:?pin-value=a=b%26%FF", want: config.URI{PINValue: secret.New("a=b&\xff")}, back: "pkcs11:"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := config.ParseURI(tc.text)
@@ -232,7 +234,7 @@ func FuzzParseURI(f *testing.F) {
 			return
 		}
 		pin := u.PINValue
-		u.PINValue = config.Secret{}
+		u.PINValue = secret.Value{}
 		back, err := config.ParseURI(u.String())
 		if err != nil {
 			t.Fatalf("%s is written as %s and cannot be read: %v", text, u, err)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/keystead/terraform-provider-hsm/internal/secret"
+
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
@@ -85,11 +87,11 @@ func (c *client) masked(ctx context.Context) context.Context {
 	return mask(ctx, pin)
 }
 
-func mask(ctx context.Context, secret config.Secret) context.Context {
-	if secret.IsEmpty() { // an empty string would match between any two characters
+func mask(ctx context.Context, hidden secret.Value) context.Context {
+	if hidden.IsEmpty() { // an empty string would match between any two characters
 		return ctx
 	}
-	text := string(secret.Reveal())
+	text := string(hidden.Reveal())
 	return tflog.MaskAllFieldValuesStrings(tflog.MaskLogStrings(ctx, text), text)
 }
 

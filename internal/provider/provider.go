@@ -13,6 +13,8 @@ import (
 	"os/user"
 	"slices"
 
+	"github.com/keystead/terraform-provider-hsm/internal/secret"
+
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
@@ -138,7 +140,7 @@ func (p *hsmProvider) Configure(ctx context.Context, req provider.ConfigureReque
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	pin := config.NewSecret(m.PIN.ValueString())
+	pin := secret.New(m.PIN.ValueString())
 	ctx = mask(ctx, pin) // before the first log line
 
 	c := &client{open: p.open, unknown: m.unknown()}

@@ -38,7 +38,7 @@ func NewMemory[T catalog.Body[T]](noun string) *Memory[T] {
 	}
 }
 
-// Load: see catalog.Records.
+// Load returns one record, see catalog.Records.
 func (m *Memory[T]) Load(_ context.Context, name string) (catalog.Record[T], error) {
 	leave, err := m.Enter()
 	defer leave()
@@ -54,7 +54,7 @@ func (m *Memory[T]) Load(_ context.Context, name string) (catalog.Record[T], err
 	return handedOut(rec), nil
 }
 
-// List: see catalog.Records.
+// List returns every record, by name, see catalog.Records.
 func (m *Memory[T]) List(context.Context) ([]catalog.Record[T], error) {
 	leave, err := m.Enter()
 	defer leave()
@@ -68,7 +68,7 @@ func (m *Memory[T]) List(context.Context) ([]catalog.Record[T], error) {
 	return all, nil
 }
 
-// Create: see catalog.Records.
+// Create stores the first record of a name, see catalog.Records.
 func (m *Memory[T]) Create(_ context.Context, body T) (catalog.Record[T], error) {
 	leave, err := m.Enter()
 	defer leave()
@@ -81,7 +81,7 @@ func (m *Memory[T]) Create(_ context.Context, body T) (catalog.Record[T], error)
 	return m.store(catalog.Record[T]{Body: body, Generation: 1, ID: rand.Text()})
 }
 
-// Replace: see catalog.Records.
+// Replace stores the next generation of a record, see catalog.Records.
 func (m *Memory[T]) Replace(_ context.Context, old catalog.Record[T], body T) (catalog.Record[T], error) {
 	leave, err := m.Enter()
 	defer leave()

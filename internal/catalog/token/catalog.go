@@ -66,7 +66,9 @@ const (
 )
 
 // nouns are what people call the kinds.
-var nouns = map[Kind]string{Keys: "key", Credentials: "API credential", Policies: "access policy"}
+var nouns = map[Kind]string{ //nolint:gosec // G101 takes the word for one
+	Keys: "key", Credentials: "API credential", Policies: "access policy",
+}
 
 func (k Kind) label(name string) string { return string(k) + "/" + name }
 

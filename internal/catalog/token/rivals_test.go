@@ -2,8 +2,9 @@ package token_test
 
 import (
 	"fmt"
-	"github.com/keystead/terraform-provider-hsm/internal/catalog"
 	"testing"
+
+	"github.com/keystead/terraform-provider-hsm/internal/catalog"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"

@@ -2,10 +2,11 @@ package token_test
 
 import (
 	"context"
-	"github.com/keystead/terraform-provider-hsm/internal/catalog"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/keystead/terraform-provider-hsm/internal/catalog"
 
 	"github.com/keystead/terraform-provider-hsm/internal/catalog/catalogtest"
 	"github.com/keystead/terraform-provider-hsm/internal/catalog/token"

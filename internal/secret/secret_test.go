@@ -1,4 +1,4 @@
-package config_test
+package secret_test
 
 import (
 	"bytes"
@@ -10,21 +10,21 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/keystead/terraform-provider-hsm/internal/config"
+	"github.com/keystead/terraform-provider-hsm/internal/secret"
 )
 
 func TestSecretShowsNowhere(t *testing.T) {
 	const pin = "271828"
-	s := config.NewSecret(pin)
-	type exported struct{ PIN config.Secret }
-	type unexported struct{ pin config.Secret }
-	type pointer struct{ pin *config.Secret }
+	s := secret.New(pin)
+	type exported struct{ PIN secret.Value }
+	type unexported struct{ pin secret.Value }
+	type pointer struct{ pin *secret.Value }
 
 	texts := map[string]string{"String": s.String(), "GoString": s.GoString()}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%p", "%10.3s", "%w"} {
 		for name, value := range map[string]any{
-			"secret": s, "pointer": &s, "field": exported{s}, "pointer to a field": &exported{s}, "slice": []config.Secret{s},
-			"map": map[string]config.Secret{"pin": s}, "unexported": unexported{s}, "pointer to unexported": &unexported{s},
+			"secret": s, "pointer": &s, "field": exported{s}, "pointer to a field": &exported{s}, "slice": []secret.Value{s},
+			"map": map[string]secret.Value{"pin": s}, "unexported": unexported{s}, "pointer to unexported": &unexported{s},
 			"unexported pointer": pointer{&s}, "interface": []any{s},
 		} {
 			texts[verb+" "+name] = fmt.Sprintf(verb, value)
@@ -67,7 +67,7 @@ func TestSecretShowsNowhere(t *testing.T) {
 
 func TestSecretReveal(t *testing.T) {
 	source := []byte("1234")
-	s := config.NewSecret(source)
+	s := secret.New(source)
 	clear(source)
 	first := s.Reveal()
 	if string(first) != "1234" {
@@ -80,14 +80,14 @@ func TestSecretReveal(t *testing.T) {
 }
 
 func TestSecretEmpty(t *testing.T) {
-	for name, s := range map[string]config.Secret{
-		"zero": {}, "empty string": config.NewSecret(""), "nil": config.NewSecret([]byte(nil)),
+	for name, s := range map[string]secret.Value{
+		"zero": {}, "empty string": secret.New(""), "nil": secret.New([]byte(nil)),
 	} {
 		if !s.IsEmpty() || s.Reveal() != nil || s.String() != "[redacted]" {
 			t.Errorf("%s: IsEmpty %v, Reveal %q, String %s", name, s.IsEmpty(), s.Reveal(), s)
 		}
 	}
-	if config.NewSecret("0").IsEmpty() {
+	if secret.New("0").IsEmpty() {
 		t.Error("a PIN is taken for none")
 	}
 }
