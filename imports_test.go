@@ -58,12 +58,20 @@ var rules = map[string]rule{
 	"internal/lifecycle":               {internal: []string{"fault", "keyring", "rotation", "catalog", "environment"}},
 	"internal/lifecycle/lifecycletest": {internal: []string{"fault", "keyring", "catalog/catalogtest", "environment", "lifecycle"}},
 
+	"internal/credential": {
+		internal: []string{"fault", "secret", "keyring", "catalog", "environment"},
+		foreign:  []string{"filippo.io/age", "golang.org/x/crypto", "github.com/decred/dcrd/dcrec/secp256k1/v4"},
+	},
+	"internal/policy": {
+		internal: []string{"fault", "keyring", "catalog", "environment"}, foreign: []string{"github.com/cedar-policy/cedar-go"},
+	},
+
 	"internal/cryptoki":            {internal: []string{"fault"}, foreign: []string{"github.com/miekg/pkcs11"}},
 	"internal/hsm":                 {internal: []string{"fault", "keyring", "cryptoki", "lifecycle"}},
 	"internal/catalog/token":       {internal: []string{"fault", "catalog", "environment", "cryptoki"}},
-	"internal/catalog/catalogtest": {internal: []string{"fault", "keyring", "catalog", "environment"}},
+	"internal/catalog/catalogtest": {internal: []string{"fault", "keyring", "credential", "policy", "catalog", "environment"}},
 
-	"internal/provider": {internal: []string{"fault", "secret", "config", "keyring", "rotation", "lifecycle"}, foreign: framework},
+	"internal/provider": {internal: []string{"fault", "secret", "config", "keyring", "rotation", "lifecycle", "credential", "policy"}, foreign: framework},
 	"internal/assembly": {anywhere: true, foreign: serving},
 	".":                 {internal: []string{"assembly"}, foreign: serving},
 

@@ -22,7 +22,6 @@ import (
 
 	"github.com/keystead/terraform-provider-hsm/internal/assembly"
 	"github.com/keystead/terraform-provider-hsm/internal/config"
-	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
 	"github.com/keystead/terraform-provider-hsm/internal/provider"
 	"github.com/keystead/terraform-provider-hsm/internal/softhsm"
 )
@@ -75,12 +74,12 @@ func (c *cli) serve() string {
 	c.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	attach, closed := make(chan *plugin.ReattachConfig, 1), make(chan struct{})
-	newProvider := provider.New("test", func(s config.Settings) *lifecycle.Service {
-		service, shut := assembly.Service(s, c.now)
+	newProvider := provider.New("test", func(s config.Settings) *provider.Services {
+		services, shut := assembly.Services(s, c.now)
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.shut = append(c.shut, shut)
-		return service
+		return services
 	})
 	go func() {
 		_ = tf6server.Serve("registry.terraform.io/keystead/hsm", providerserver.NewProtocol6(newProvider()),

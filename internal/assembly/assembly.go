@@ -12,11 +12,13 @@ import (
 
 	catalog "github.com/keystead/terraform-provider-hsm/internal/catalog/token"
 	"github.com/keystead/terraform-provider-hsm/internal/config"
+	"github.com/keystead/terraform-provider-hsm/internal/credential"
 	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
 	"github.com/keystead/terraform-provider-hsm/internal/environment"
 	"github.com/keystead/terraform-provider-hsm/internal/hsm"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
+	"github.com/keystead/terraform-provider-hsm/internal/policy"
 	hsmprovider "github.com/keystead/terraform-provider-hsm/internal/provider"
 )
 
@@ -24,16 +26,16 @@ import (
 // The modules that it opens stay open until the process ends, as Terraform tells a
 // provider nothing but that.
 func Provider(version string) func() provider.Provider {
-	return hsmprovider.New(version, func(s config.Settings) *lifecycle.Service {
-		service, _ := Service(s, time.Now)
-		return service
+	return hsmprovider.New(version, func(s config.Settings) *hsmprovider.Services {
+		services, _ := Services(s, time.Now)
+		return services
 	})
 }
 
-// Service wires the lifecycle to the token that the settings select, on the given
+// Services wires everything to the token that the settings select, on the given
 // clock. It does no I/O: the module is opened when it is first needed, and closed,
 // with every session, by the returned function.
-func Service(s config.Settings, now func() time.Time) (service *lifecycle.Service, shut func() error) {
+func Services(s config.Settings, now func() time.Time) (services *hsmprovider.Services, shut func() error) {
 	token := cryptoki.New(cryptoki.Config{
 		ModulePath: s.ModulePath,
 		Select: cryptoki.Selector{
@@ -51,13 +53,24 @@ func Service(s config.Settings, now func() time.Time) (service *lifecycle.Servic
 		Witness:     catalog.Witness(),
 	})
 	records := catalog.New(token)
+	guard := environment.New(s.Environment, s.Actor, records)
 	host, _ := os.Hostname() // only shown to people and compared with itself
-	return lifecycle.New(lifecycle.Config{
+	keys := lifecycle.New(lifecycle.Config{
 		Token: hsm.New(token), Catalog: catalog.Of[*keyring.Key](records, catalog.Keys),
-		Environment: environment.New(s.Environment, s.Actor, records), Actor: s.Actor, Now: now,
+		Environment: guard, Actor: s.Actor, Now: now,
 		Run: randomRun(), Host: host, PID: os.Getpid(),
 		Alive: alive(host),
-	}), token.Close
+	})
+	credentials := credential.New(credential.Config{
+		Store: catalog.Of[*credential.Credential](records, catalog.Credentials), Deriver: keys,
+		Environment: guard, Actor: s.Actor, Now: now,
+	})
+	policies := policy.New(policy.Config{
+		Store:     catalog.Of[*policy.Policy](records, catalog.Policies),
+		Directory: directory{keys, credentials}, Environment: guard, Actor: s.Actor, Now: now,
+	})
+	keys.NamedBy = policies.NamingKey
+	return &hsmprovider.Services{Keys: keys, Credentials: credentials, Policies: policies}, token.Close
 }
 
 func randomRun() string {

@@ -47,6 +47,10 @@ var (
 	mechanismPattern = regexp.MustCompile(`^CKM_[A-Z0-9_]+$`)
 )
 
+// DerivationKeyName is the name of the environment's key from which secrets are
+// derived. No owner can give a key this name.
+const DerivationKeyName = ".derivation"
+
 // ValidateName refuses (fault.Invalid) a name that could not be a key's.
 func ValidateName(name string) error {
 	if namePattern.MatchString(name) {
@@ -62,8 +66,10 @@ func ValidateName(name string) error {
 // Validate refuses (fault.Invalid) a spec that no token could satisfy. Whether
 // this token can is a question for Capabilities.Check.
 func (s Spec) Validate() error {
-	if err := ValidateName(s.Name); err != nil {
-		return err
+	if s.Name != DerivationKeyName {
+		if err := ValidateName(s.Name); err != nil {
+			return err
+		}
 	}
 	if _, err := ParseAlgorithm(string(s.Algorithm)); err != nil {
 		return err

@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
@@ -10,7 +11,7 @@ import (
 
 // Destroy removes a key as the record's OnDestroy says: it leaves it as it is, or
 // makes the record a tombstone, so that numbers are never reused. A key that is
-// protected, or that a rotation still manages, is fault.Protected. A key that was
+// protected, or that a rotation still manages or a policy names, is fault.Protected. A key that was
 // removed already is no error; one that has no record at all is fault.Inconsistent.
 func (s *Service) Destroy(ctx context.Context, name string) error {
 	ctx, done, err := s.begun(ctx, name)
@@ -35,6 +36,9 @@ func (s *Service) Destroy(ctx context.Context, name string) error {
 	}
 	if rec.Body.Spec.OnDestroy == keyring.DestroyRetains {
 		return nil
+	}
+	if err := s.unnamed(ctx, name); err != nil {
+		return err
 	}
 	k := rec.Body.Clone()
 	k.Tombstone = &keyring.Tombstone{At: s.now(), Actor: s.Actor, Action: k.Spec.OnDestroy}
@@ -66,4 +70,19 @@ func guarded(k *keyring.Key) error {
 			"Destroy the rotation first. If it is no longer in any state, import it by the key's name and then destroy it.")
 	}
 	return nil
+}
+
+// unnamed refuses a key that something else names.
+func (s *Service) unnamed(ctx context.Context, name string) error {
+	if s.NamedBy == nil {
+		return nil
+	}
+	by, err := s.NamedBy(ctx, name)
+	if err != nil || len(by) == 0 {
+		return err
+	}
+	return &fault.Error{
+		Kind: fault.Protected, Op: "destroy key", Subject: subject(name), Problem: "It is still named by " + strings.Join(by, ", ") + ".",
+		Hint: "Take the key out of what names it first. If this apply was to do both, apply again: the other change has been made by now.",
+	}
 }

@@ -102,6 +102,10 @@ type Token interface {
 	// use can tell: every attribute can be copied to another key. A proof holds for the
 	// life of the objects and is not repeated. Changes nothing. May be retried.
 	Prove(ctx context.Context, ref keyring.Ref, recorded keyring.PublicKey, fingerprint string) (Proof, error)
+	// MAC returns the HMAC of a message by the secret key of a ref, which is of an HMAC
+	// algorithm, with that algorithm's hash. A key that is not there is fault.NotFound,
+	// by positive evidence, several are fault.Inconsistent. May be retried.
+	MAC(ctx context.Context, ref keyring.Ref, message []byte) ([]byte, error)
 	// Permit makes the objects of a ref allow exactly the operations of allowed
 	// (out of those its class knows), and tries the others. Where the token's
 	// attribute changes are not crash-safe it works by copy, verify, destroy; a

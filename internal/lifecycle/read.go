@@ -140,7 +140,8 @@ func removed(name string, k *keyring.Key) error {
 	return &fault.Error{Kind: fault.NotFound, Op: "read key", Subject: subject(name), Problem: problem, Hint: hint}
 }
 
-// List returns every living key, by name, as recorded. The objects are not looked at.
+// List returns every living key that has an owner, by name, as recorded. The objects
+// are not looked at.
 func (s *Service) List(ctx context.Context) ([]*keyring.Key, error) {
 	if err := s.Guard(ctx); err != nil {
 		return nil, err
@@ -151,7 +152,7 @@ func (s *Service) List(ctx context.Context) ([]*keyring.Key, error) {
 	}
 	var keys []*keyring.Key
 	for _, rec := range records {
-		if rec.Body.Committed() && rec.Body.Tombstone == nil {
+		if rec.Body.Committed() && rec.Body.Tombstone == nil && rec.Body.Spec.Name != derivationKey.Name {
 			keys = append(keys, rec.Body.Clone())
 		}
 	}

@@ -32,6 +32,9 @@ type Config struct {
 	PID         int                // its process id there
 	// Alive reports whether the process that wrote an intent may still be at work.
 	Alive func(keyring.Work) bool
+	// NamedBy lists what else names a key and would be left without it, in words for a
+	// person ("access policy \"trading\""). It may be nil.
+	NamedBy func(ctx context.Context, key string) ([]string, error)
 }
 
 // Service performs the verbs. Its methods may be called from several goroutines;
@@ -40,6 +43,8 @@ type Service struct {
 	Config
 	mu    sync.Mutex
 	locks map[string]*sync.Mutex // by key name; guarded by mu
+
+	roots sync.Map // keyring.Ref of the derivation key, by version, once it was proven
 }
 
 // New returns a Service. It does no I/O.

@@ -42,7 +42,7 @@ func TestRefusals(t *testing.T) {
 				spec.Name, spec.Algorithm = "other", keyring.RSA2048
 				return s.Check(ctx, spec)
 			},
-			want: fault.Unsupported, says: "AES_256, EC_P256",
+			want: fault.Unsupported, says: "AES_256, HMAC_SHA256, EC_P256",
 		},
 		"deletion protection": {
 			change: func(m *lifecycletest.Memory) { m.Key("orders").Spec.DeletionProtection = true },

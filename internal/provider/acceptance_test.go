@@ -17,7 +17,6 @@ import (
 
 	"github.com/keystead/terraform-provider-hsm/internal/assembly"
 	"github.com/keystead/terraform-provider-hsm/internal/config"
-	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
 	"github.com/keystead/terraform-provider-hsm/internal/provider"
 	"github.com/keystead/terraform-provider-hsm/internal/softhsm"
 )
@@ -64,12 +63,12 @@ func (a *acceptance) test(steps ...resource.TestStep) {
 // is closed first, as if its process had ended.
 func (a *acceptance) serve() (tfprotov6.ProviderServer, error) {
 	a.close()
-	p := provider.New("test", func(s config.Settings) *lifecycle.Service {
-		service, shut := assembly.Service(s, a.now)
+	p := provider.New("test", func(s config.Settings) *provider.Services {
+		services, shut := assembly.Services(s, a.now)
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.shut = append(a.shut, shut)
-		return service
+		return services
 	})
 	return providerserver.NewProtocol6(p())(), nil
 }

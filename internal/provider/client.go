@@ -12,12 +12,22 @@ import (
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/keystead/terraform-provider-hsm/internal/config"
+	"github.com/keystead/terraform-provider-hsm/internal/credential"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
+	"github.com/keystead/terraform-provider-hsm/internal/policy"
 )
 
+// Services is what an environment offers: everything that the resources do is done by
+// one of them.
+type Services struct {
+	Keys        *lifecycle.Service
+	Credentials *credential.Service
+	Policies    *policy.Service
+}
+
 // client is what Configure hands to resources and data sources: the way to the
-// token. Nothing is opened before somebody asks for the service, so that a
+// token. Nothing is opened before somebody asks for the services, so that a
 // configured provider without any work to do touches no token.
 type client struct {
 	// unknown names the provider arguments whose values are not known yet, because
@@ -25,10 +35,10 @@ type client struct {
 	// said about the token then, and nothing is.
 	unknown  []string
 	settings config.Settings
-	open     func(config.Settings) *lifecycle.Service
+	open     func(config.Settings) *Services
 
 	mu       sync.Mutex
-	service  *lifecycle.Service
+	services *Services
 	token    *keyring.TokenInfo
 	surfaced map[string]bool // warnings that were shown
 }
@@ -51,9 +61,9 @@ func clientFrom(data any, diags *diag.Diagnostics) *client {
 // are left out and Read keeps what the state says.
 func (c *client) isReady() bool { return c != nil && len(c.unknown) == 0 }
 
-// begin returns the service, and a context in whose logs the PIN is masked. When
+// begin returns the services, and a context in whose logs the PIN is masked. When
 // the configuration is not known yet it appends an error and returns nil.
-func (c *client) begin(ctx context.Context, diags *diag.Diagnostics) (context.Context, *lifecycle.Service) {
+func (c *client) begin(ctx context.Context, diags *diag.Diagnostics) (context.Context, *Services) {
 	if !c.isReady() {
 		arguments := "its arguments"
 		if c != nil {
@@ -68,10 +78,10 @@ func (c *client) begin(ctx context.Context, diags *diag.Diagnostics) (context.Co
 	ctx = c.masked(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.service == nil {
-		c.service = c.open(c.settings)
+	if c.services == nil {
+		c.services = c.open(c.settings)
 	}
-	return ctx, c.service
+	return ctx, c.services
 }
 
 // masked hides the PIN in everything that is logged with the returned context. A
@@ -101,7 +111,7 @@ func (c *client) identity(ctx context.Context) (keyring.TokenInfo, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.token == nil {
-		info, err := c.service.Info(ctx)
+		info, err := c.services.Keys.Info(ctx)
 		if err != nil {
 			return keyring.TokenInfo{}, err
 		}
@@ -113,7 +123,7 @@ func (c *client) identity(ctx context.Context) (keyring.TokenInfo, error) {
 // finish shows what an operator should know about the token. It is called, by
 // defer, by everything that has begun.
 func (c *client) finish(diags *diag.Diagnostics) {
-	for _, warning := range c.service.Warnings() {
+	for _, warning := range c.services.Keys.Warnings() {
 		c.warnOnce(diags, "The token needs attention", warning)
 	}
 }

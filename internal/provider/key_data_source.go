@@ -55,12 +55,12 @@ func (d *keyDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, re
 func (d *keyDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	var m keyModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
-	ctx, service := d.client.begin(ctx, &resp.Diagnostics)
+	ctx, services := d.client.begin(ctx, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	defer d.client.finish(&resp.Diagnostics)
-	key, err := service.Read(ctx, m.Name.ValueString(), lifecycle.Known{})
+	key, err := services.Keys.Read(ctx, m.Name.ValueString(), lifecycle.Known{})
 	if err != nil {
 		report(&resp.Diagnostics, err)
 		return

@@ -27,7 +27,7 @@ const imported = "imported"
 // "disable" is shown as what it is, disabled; the plan after it enables it again if
 // the configuration says so.
 func (r *keyResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	ctx, service := r.client.begin(ctx, &resp.Diagnostics)
+	ctx, services := r.client.begin(ctx, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -37,7 +37,7 @@ func (r *keyResource) ImportState(ctx context.Context, req resource.ImportStateR
 		report(&resp.Diagnostics, err)
 		return
 	}
-	key, err := take(ctx, service, token, req.ID)
+	key, err := take(ctx, services.Keys, token, req.ID)
 	if err != nil {
 		report(&resp.Diagnostics, err)
 		return
@@ -52,17 +52,17 @@ func (r *keyResource) ImportState(ctx context.Context, req resource.ImportStateR
 	}
 }
 
-func take(ctx context.Context, service *lifecycle.Service, token keyring.TokenInfo, id string) (*keyring.Key, error) {
+func take(ctx context.Context, keys *lifecycle.Service, token keyring.TokenInfo, id string) (*keyring.Key, error) {
 	if len(id) < len(uriScheme) || !strings.EqualFold(id[:len(uriScheme)], uriScheme) {
 		tflog.Debug(ctx, "importing key", map[string]any{"key": id})
-		return service.Import(ctx, id)
+		return keys.Import(ctx, id)
 	}
 	where, name, err := locate(id, token)
 	if err != nil {
 		return nil, err
 	}
 	tflog.Debug(ctx, "adopting key", map[string]any{"cka_id": where.ID, "cka_label": where.Label, "key": name})
-	return service.Adopt(ctx, where, name)
+	return keys.Adopt(ctx, where, name)
 }
 
 // uriScheme starts every PKCS#11 URI. Schemes are compared without regard to case

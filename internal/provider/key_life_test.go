@@ -159,7 +159,7 @@ func TestPlanAsksTheToken(t *testing.T) {
 		attribute string
 		says      []string
 	}{
-		"algorithm": {with(keyConfig, "algorithm", "ED448"), "algorithm", []string{"cannot make ED448", "AES_256, EC_P256"}},
+		"algorithm": {with(keyConfig, "algorithm", "ED448"), "algorithm", []string{"cannot make ED448", "AES_256, HMAC_SHA256, EC_P256"}},
 		"operation": {with(keyConfig, "operations", []any{"sign", "derive"}), "operations", []string{"cannot derive", "sign, verify"}},
 		"mechanism": {with(keyConfig, "allowed_mechanisms", []any{"CKM_FOO"}), "allowed_mechanisms", []string{"CKM_FOO", "CKM_ECDSA"}},
 	} {

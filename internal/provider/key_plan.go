@@ -121,18 +121,18 @@ func (r *keyResource) check(ctx context.Context, plan keyModel, diags *diag.Diag
 	if !r.client.isReady() || !plan.isSpecified() {
 		return
 	}
-	ctx, service := r.client.begin(ctx, diags)
+	ctx, services := r.client.begin(ctx, diags)
 	spec := plan.spec(ctx, diags)
 	if diags.HasError() {
 		return
 	}
 	defer r.client.finish(diags)
-	err := service.Check(ctx, spec)
+	err := services.Keys.Check(ctx, spec)
 	if !fault.Is(err, fault.Unsupported) {
 		report(diags, err)
 		return
 	}
-	can, unavailable := service.Capabilities(ctx)
+	can, unavailable := services.Keys.Capabilities(ctx)
 	if unavailable != nil {
 		report(diags, err)
 		return

@@ -51,7 +51,7 @@ func (r *keyResource) ValidateConfig(ctx context.Context, req resource.ValidateC
 func (r *keyResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan keyModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	ctx, service := r.client.begin(ctx, &resp.Diagnostics)
+	ctx, services := r.client.begin(ctx, &resp.Diagnostics)
 	spec := plan.spec(ctx, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
@@ -63,7 +63,7 @@ func (r *keyResource) Create(ctx context.Context, req resource.CreateRequest, re
 		return
 	}
 	tflog.Debug(ctx, "creating key", map[string]any{"key": spec.Name, "algorithm": string(spec.Algorithm)})
-	key, err := service.Create(ctx, spec)
+	key, err := services.Keys.Create(ctx, spec)
 	if err != nil {
 		report(&resp.Diagnostics, err)
 		return
@@ -84,14 +84,14 @@ func (r *keyResource) Read(ctx context.Context, req resource.ReadRequest, resp *
 	}
 	var prior keyModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
-	ctx, service := r.client.begin(ctx, &resp.Diagnostics)
+	ctx, services := r.client.begin(ctx, &resp.Diagnostics)
 	remembered := known(ctx, prior.Versions, &resp.Diagnostics)
 	remembered.Imported = has(ctx, req.Private, imported, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	defer r.client.finish(&resp.Diagnostics)
-	key, err := service.Read(ctx, prior.ID.ValueString(), remembered)
+	key, err := services.Keys.Read(ctx, prior.ID.ValueString(), remembered)
 	if fault.Is(err, fault.NotFound) {
 		gone(&resp.Diagnostics, err)
 		resp.State.RemoveResource(ctx)
@@ -122,7 +122,7 @@ func (r *keyResource) Read(ctx context.Context, req resource.ReadRequest, resp *
 func (r *keyResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan keyModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	ctx, service := r.client.begin(ctx, &resp.Diagnostics)
+	ctx, services := r.client.begin(ctx, &resp.Diagnostics)
 	spec := plan.spec(ctx, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
@@ -133,9 +133,9 @@ func (r *keyResource) Update(ctx context.Context, req resource.UpdateRequest, re
 		report(&resp.Diagnostics, err)
 		return
 	}
-	change := service.Update
+	change := services.Keys.Update
 	if has(ctx, req.Private, imported, &resp.Diagnostics) {
-		change = service.Restore
+		change = services.Keys.Restore
 	}
 	tflog.Debug(ctx, "updating key", map[string]any{"key": spec.Name})
 	key, err := change(ctx, spec)
@@ -155,13 +155,13 @@ func (r *keyResource) Update(ctx context.Context, req resource.UpdateRequest, re
 func (r *keyResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var prior keyModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
-	ctx, service := r.client.begin(ctx, &resp.Diagnostics)
+	ctx, services := r.client.begin(ctx, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	defer r.client.finish(&resp.Diagnostics)
 	tflog.Debug(ctx, "removing key", map[string]any{"key": prior.ID.ValueString()})
-	if err := service.Destroy(ctx, prior.ID.ValueString()); !fault.Is(err, fault.NotFound) {
+	if err := services.Keys.Destroy(ctx, prior.ID.ValueString()); !fault.Is(err, fault.NotFound) {
 		report(&resp.Diagnostics, err)
 	}
 }

@@ -113,12 +113,12 @@ func (r *keyRotationResource) inCharge(ctx context.Context, prior keyRotationMod
 	if !r.client.isReady() {
 		return unknown
 	}
-	ctx, service := r.client.begin(ctx, diags)
-	if service == nil {
+	ctx, services := r.client.begin(ctx, diags)
+	if services == nil {
 		return unknown
 	}
 	defer r.client.finish(diags)
-	key, err := service.Read(ctx, prior.KeyID.ValueString(), lifecycle.Known{})
+	key, err := services.Keys.Read(ctx, prior.KeyID.ValueString(), lifecycle.Known{})
 	if err != nil || key.Rotation == nil { // this is a refusal already: it needs no second reason
 		return unknown
 	}

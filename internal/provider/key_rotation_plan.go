@@ -53,9 +53,9 @@ func (r *keyRotationResource) guard(ctx context.Context, diags *diag.Diagnostics
 	if !r.client.isReady() {
 		return
 	}
-	if ctx, service := r.client.begin(ctx, diags); service != nil {
+	if ctx, services := r.client.begin(ctx, diags); services != nil {
 		defer r.client.finish(diags)
-		report(diags, service.Guard(ctx))
+		report(diags, services.Keys.Guard(ctx))
 	}
 }
 

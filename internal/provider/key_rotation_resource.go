@@ -61,7 +61,7 @@ func (r *keyRotationResource) ValidateConfig(ctx context.Context, req resource.V
 func (r *keyRotationResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan keyRotationModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	ctx, service := r.client.begin(ctx, &resp.Diagnostics)
+	ctx, services := r.client.begin(ctx, &resp.Diagnostics)
 	schedule := plan.schedule(ctx, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
@@ -73,13 +73,13 @@ func (r *keyRotationResource) Create(ctx context.Context, req resource.CreateReq
 		return
 	}
 	tflog.Debug(ctx, "rotating key", map[string]any{"key": plan.KeyID.ValueString()})
-	key, instance, err := service.Rotate(ctx, plan.KeyID.ValueString(), schedule)
+	key, instance, err := services.Keys.Rotate(ctx, plan.KeyID.ValueString(), schedule)
 	if err != nil {
 		report(&resp.Diagnostics, err)
 		return
 	}
 	now := plan
-	now.observe(ctx, key, instance, token, service.Now(), &resp.Diagnostics)
+	now.observe(ctx, key, instance, token, services.Keys.Now(), &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -100,14 +100,14 @@ func (r *keyRotationResource) Read(ctx context.Context, req resource.ReadRequest
 	}
 	var now keyRotationModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &now)...)
-	ctx, service := r.client.begin(ctx, &resp.Diagnostics)
+	ctx, services := r.client.begin(ctx, &resp.Diagnostics)
 	name, instance := now.instance(&resp.Diagnostics)
 	remembered := known(ctx, now.Versions, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	defer r.client.finish(&resp.Diagnostics)
-	key, err := service.Read(ctx, name, remembered)
+	key, err := services.Keys.Read(ctx, name, remembered)
 	if fault.Is(err, fault.NotFound) {
 		gone(&resp.Diagnostics, err)
 		resp.State.RemoveResource(ctx)
@@ -117,7 +117,7 @@ func (r *keyRotationResource) Read(ctx context.Context, req resource.ReadRequest
 		report(&resp.Diagnostics, err)
 		return
 	}
-	r.show(ctx, &now, key, instance, service.Now(), &resp.State, &resp.Diagnostics)
+	r.show(ctx, &now, key, instance, services.Keys.Now(), &resp.State, &resp.Diagnostics)
 	if now.Superseded.ValueBool() {
 		warnSuperseded(key, instance, &resp.Diagnostics)
 	}
@@ -129,7 +129,7 @@ func (r *keyRotationResource) Update(ctx context.Context, req resource.UpdateReq
 	var plan, prior keyRotationModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
-	ctx, service := r.client.begin(ctx, &resp.Diagnostics)
+	ctx, services := r.client.begin(ctx, &resp.Diagnostics)
 	schedule := plan.schedule(ctx, &resp.Diagnostics)
 	name, instance := prior.instance(&resp.Diagnostics)
 	steps := transitions(prior, &resp.Diagnostics)
@@ -143,13 +143,13 @@ func (r *keyRotationResource) Update(ctx context.Context, req resource.UpdateReq
 		return
 	}
 	tflog.Debug(ctx, "advancing rotation", map[string]any{"rotation": prior.ID.ValueString(), "transitions": steps})
-	key, err := service.Advance(ctx, name, instance, schedule, steps)
+	key, err := services.Keys.Advance(ctx, name, instance, schedule, steps)
 	if err != nil {
 		report(&resp.Diagnostics, err)
 		return
 	}
 	now := plan
-	now.observe(ctx, key, instance, token, service.Now(), &resp.Diagnostics)
+	now.observe(ctx, key, instance, token, services.Keys.Now(), &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -161,26 +161,26 @@ func (r *keyRotationResource) Update(ctx context.Context, req resource.UpdateReq
 func (r *keyRotationResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var prior keyRotationModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
-	ctx, service := r.client.begin(ctx, &resp.Diagnostics)
+	ctx, services := r.client.begin(ctx, &resp.Diagnostics)
 	name, instance := prior.instance(&resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	defer r.client.finish(&resp.Diagnostics)
 	tflog.Debug(ctx, "releasing rotation", map[string]any{"rotation": prior.ID.ValueString()})
-	report(&resp.Diagnostics, service.Release(ctx, name, instance))
+	report(&resp.Diagnostics, services.Keys.Release(ctx, name, instance))
 }
 
 // ImportState takes the key's name, or the id of an instance, whose number is passed
 // over: which instance is in charge says the token. The arguments come back as they were last
 // applied, if the key was rotated before, so that the plan after it has nothing to add.
 func (r *keyRotationResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	ctx, service := r.client.begin(ctx, &resp.Diagnostics)
+	ctx, services := r.client.begin(ctx, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	defer r.client.finish(&resp.Diagnostics)
-	key, instance, err := service.Claim(ctx, keyOf(req.ID))
+	key, instance, err := services.Keys.Claim(ctx, keyOf(req.ID))
 	if err != nil {
 		report(&resp.Diagnostics, err)
 		return
@@ -191,7 +191,7 @@ func (r *keyRotationResource) ImportState(ctx context.Context, req resource.Impo
 		declared = key.Rotation.Declared
 	}
 	now.declare(ctx, declared, &resp.Diagnostics)
-	r.show(ctx, &now, key, instance, service.Now(), &resp.State, &resp.Diagnostics)
+	r.show(ctx, &now, key, instance, services.Keys.Now(), &resp.State, &resp.Diagnostics)
 }
 
 // keyOf reads the key's name out of what is imported, KEY or KEY/NUMBER.

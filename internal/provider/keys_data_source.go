@@ -86,12 +86,12 @@ func (d *keysDataSource) Read(ctx context.Context, req datasource.ReadRequest, r
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
 	var tags map[string]string
 	resp.Diagnostics.Append(m.Tags.ElementsAs(ctx, &tags, false)...)
-	ctx, service := d.client.begin(ctx, &resp.Diagnostics)
+	ctx, services := d.client.begin(ctx, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	defer d.client.finish(&resp.Diagnostics)
-	keys, err := service.List(ctx)
+	keys, err := services.Keys.List(ctx)
 	if err != nil {
 		report(&resp.Diagnostics, err)
 		return

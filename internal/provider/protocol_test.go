@@ -12,7 +12,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/keystead/terraform-provider-hsm/internal/config"
-	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
 	"github.com/keystead/terraform-provider-hsm/internal/provider"
 )
 
@@ -35,13 +34,13 @@ var unknown = unknownValue{}
 // newServer serves a provider that must not reach for a token.
 func newServer(t *testing.T) *server {
 	t.Helper()
-	return newServerWith(t, func(config.Settings) *lifecycle.Service {
+	return newServerWith(t, func(config.Settings) *provider.Services {
 		t.Error("the token was needed")
 		return nil
 	})
 }
 
-func newServerWith(t *testing.T, open func(config.Settings) *lifecycle.Service) *server {
+func newServerWith(t *testing.T, open func(config.Settings) *provider.Services) *server {
 	t.Helper()
 	s := &server{ProviderServer: providerserver.NewProtocol6(provider.New("test", open)())()}
 	var err error

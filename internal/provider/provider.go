@@ -27,7 +27,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/keystead/terraform-provider-hsm/internal/config"
-	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
 )
 
 // typeName is the first word of every resource's and data source's type.
@@ -35,13 +34,13 @@ const typeName = "hsm"
 
 type hsmProvider struct {
 	version string
-	open    func(config.Settings) *lifecycle.Service
+	open    func(config.Settings) *Services
 }
 
-// New returns a constructor of providers. open makes the service for what an
+// New returns a constructor of providers. open makes the services for what an
 // operator configured; it is called at most once for each configured provider,
 // does no I/O, and only when the token is really needed.
-func New(version string, open func(config.Settings) *lifecycle.Service) func() provider.Provider {
+func New(version string, open func(config.Settings) *Services) func() provider.Provider {
 	return func() provider.Provider { return &hsmProvider{version: version, open: open} }
 }
 

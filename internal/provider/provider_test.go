@@ -10,7 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-log/tflogtest"
 
 	"github.com/keystead/terraform-provider-hsm/internal/config"
-	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
+	"github.com/keystead/terraform-provider-hsm/internal/provider"
 )
 
 func TestSchema(t *testing.T) {
@@ -127,7 +127,7 @@ func TestConfigureOpensNothing(t *testing.T) {
 // what is in the state, and says what is missing when the token is needed.
 func TestUnknownConfiguration(t *testing.T) {
 	clearEnvironment(t)
-	s := newServerWith(t, func(config.Settings) *lifecycle.Service { t.Error("the token was needed"); return nil })
+	s := newServerWith(t, func(config.Settings) *provider.Services { t.Error("the token was needed"); return nil })
 	noErrors(t, s.configure(t, values{"uri": unknown, "environment": "test"}))
 
 	typ := s.resourceType("hsm_key")

@@ -109,21 +109,21 @@ type capabilitiesModel struct {
 }
 
 func (d *tokenDataSource) Read(ctx context.Context, _ datasource.ReadRequest, resp *datasource.ReadResponse) {
-	ctx, service := d.client.begin(ctx, &resp.Diagnostics)
+	ctx, services := d.client.begin(ctx, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	defer d.client.finish(&resp.Diagnostics)
-	if err := service.Guard(ctx); err != nil {
+	if err := services.Keys.Guard(ctx); err != nil {
 		report(&resp.Diagnostics, err)
 		return
 	}
-	info, err := service.Info(ctx) // anew: sessions and memory change
+	info, err := services.Keys.Info(ctx) // anew: sessions and memory change
 	if err != nil {
 		report(&resp.Diagnostics, err)
 		return
 	}
-	can, err := service.Capabilities(ctx)
+	can, err := services.Keys.Capabilities(ctx)
 	if err != nil {
 		report(&resp.Diagnostics, err)
 		return

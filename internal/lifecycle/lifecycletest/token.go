@@ -3,7 +3,9 @@ package lifecycletest
 import (
 	"context"
 	"crypto/ecdh"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"slices"
@@ -91,6 +93,7 @@ func (m *Memory) capabilities() keyring.Capabilities {
 	return keyring.Capabilities{
 		Algorithms: map[keyring.Algorithm]keyring.Operations{
 			keyring.ECP256: keyring.Sign | keyring.Verify, keyring.AES256: keyring.Encrypt | keyring.Decrypt,
+			keyring.HMACSHA256: keyring.Sign | keyring.Verify,
 		},
 		RestrictsMechanisms: true,
 		Mechanisms:          map[keyring.Mechanism]keyring.MechanismInfo{"CKM_ECDSA": {MinKeySize: 256, MaxKeySize: 521, Uses: []string{"sign", "verify"}}},
@@ -171,6 +174,25 @@ func (t token) Prove(_ context.Context, ref keyring.Ref, recorded keyring.Public
 		return lifecycle.Disproven, nil
 	}
 	return lifecycle.Proven, nil
+}
+
+// MAC computes with what stands for the key's material.
+func (t token) MAC(_ context.Context, ref keyring.Ref, message []byte) ([]byte, error) {
+	leave, err := t.enter()
+	defer leave()
+	if err != nil {
+		return nil, err
+	}
+	o := t.Objects[ref.ID]
+	switch {
+	case o == nil || o.Secrets == 0:
+		return nil, &fault.Error{Kind: fault.NotFound, Op: "compute MAC", Subject: ref.Label, Problem: "There is no such object."}
+	case o.Secrets > 1:
+		return nil, &fault.Error{Kind: fault.Inconsistent, Op: "compute MAC", Subject: ref.Label, Problem: "There are several."}
+	}
+	mac := hmac.New(sha256.New, []byte(o.Material))
+	mac.Write(message)
+	return mac.Sum(nil), nil
 }
 
 // Permit works by copy and destroy, first on the secret or private key, then on the

@@ -1,0 +1,29 @@
+package policy
+
+// Severity says what is to be done about a finding.
+type Severity uint8
+
+// The severities.
+const (
+	Mistake Severity = iota // the policy cannot be used
+	Caution                 // it can, and somebody should have a second look
+)
+
+// Finding is something about a policy that a person should know.
+type Finding struct {
+	Severity Severity
+	At       Place
+	Problem  string // a sentence
+	Hint     string // what to do about it, a sentence; may be empty
+}
+
+// Place is where in a Spec a finding is.
+type Place struct {
+	// Statement is the index of a statement, -1 for the policy as a whole or its Cedar text.
+	Statement int
+	// Field is the name of a field as in JSON, "principals", "condition.hours.from";
+	// "cedar" for the text; empty for all of the statement or policy.
+	Field string
+	// Element is the element in question of a list field, empty for all of it.
+	Element string
+}
