@@ -58,6 +58,26 @@ type Work struct {
 	Since    time.Time `json:"since"`
 }
 
+// Prospective returns a key as it is going to be when it has been made: with one
+// version, of which nothing is known but what the spec says.
+func Prospective(spec Spec) *Key {
+	made := time.Unix(0, 0).UTC() // any time will do, as long as it is one
+	return &Key{Spec: spec, CreatedAt: made, Counter: 1, Versions: map[int]*Version{
+		1: {Number: 1, Algorithm: spec.Algorithm, Operations: spec.Operations, Ref: Ref{Pair: spec.Algorithm.IsPair()}, CreatedAt: made, ActivatedAt: made},
+	}}
+}
+
+// Ask changes what is asked of the key: operations hold at once for every version of
+// the spec's algorithm.
+func (k *Key) Ask(spec Spec) {
+	k.Spec = spec
+	for _, v := range k.Versions {
+		if v.Algorithm == spec.Algorithm {
+			v.Operations = spec.Operations
+		}
+	}
+}
+
 // Committed reports whether the key has ever had a version that was finished.
 // A record that is not committed is an intent that was never completed.
 func (k *Key) Committed() bool {

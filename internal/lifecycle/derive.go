@@ -2,7 +2,9 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
@@ -21,7 +23,8 @@ var derivationKey = keyring.Spec{
 func (s *Service) CheckDerivation(ctx context.Context) error { return s.Check(ctx, derivationKey) }
 
 // DerivationKey returns the number of the version to derive new secrets with, and makes
-// the key if the environment has none. Two runs that make it at once get one key.
+// the key if the environment has none, or puts its flags right if somebody changed
+// them. Two runs that make it at once get one key.
 func (s *Service) DerivationKey(ctx context.Context) (int, error) {
 	k, err := s.Read(ctx, derivationKey.Name, Known{})
 	if fault.Is(err, fault.NotFound) {
@@ -29,6 +32,9 @@ func (s *Service) DerivationKey(ctx context.Context) (int, error) {
 		if fault.Is(err, fault.Exists) { // another call, or run, was faster
 			k, err = s.Read(ctx, derivationKey.Name, Known{})
 		}
+	}
+	if err == nil && slices.ContainsFunc(k.Numbers(), func(n int) bool { return k.Versions[n].Enforcement == keyring.EnforcementDrifted }) {
+		k, err = s.Update(ctx, derivationKey)
 	}
 	if err != nil {
 		return 0, err
@@ -72,7 +78,11 @@ func (s *Service) root(ctx context.Context, version int) (keyring.Ref, error) {
 		return keyring.Ref{}, underivable(version, "There is no record of it.")
 	}
 	v := rec.Body.Versions[version]
-	if _, err := s.observe(ctx, rec.Body, v); err != nil {
+	_, err = s.observe(ctx, rec.Body, v)
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Kind == fault.Inconsistent {
+		return keyring.Ref{}, underivable(version, f.Problem) // its hint is for keys that have an owner
+	}
+	if err != nil {
 		return keyring.Ref{}, err
 	}
 	s.roots.Store(version, v.Ref)

@@ -34,12 +34,10 @@ func (s *Service) update(ctx context.Context, spec keyring.Spec, open func(conte
 	}
 	k := rec.Body.Clone()
 	was := k.Spec.Enabled && k.Tombstone == nil
-	k.Spec, k.Tombstone = spec, nil
+	k.Ask(spec)
+	k.Tombstone = nil
 	for _, n := range k.Numbers() {
 		v := k.Versions[n]
-		if v.Algorithm == spec.Algorithm {
-			v.Operations = spec.Operations
-		}
 		if v.DestroyedAt.IsZero() && was != spec.Enabled {
 			what := "suspended"
 			if spec.Enabled {
