@@ -1,5 +1,7 @@
 package policy
 
+import "fmt"
+
 // Severity says what is to be done about a finding.
 type Severity uint8
 
@@ -26,4 +28,17 @@ type Place struct {
 	Field string
 	// Element is the element in question of a list field, empty for all of it.
 	Element string
+}
+
+// suffix is the place for the end of a subject, ", statement 2, principals"; empty for the
+// policy as a whole.
+func (p Place) suffix() string {
+	var s string
+	if p.Statement >= 0 {
+		s = fmt.Sprintf(", statement %d", p.Statement+1)
+	}
+	if p.Field != "" {
+		s += ", " + p.Field
+	}
+	return s
 }

@@ -2,10 +2,12 @@ package policy
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/keystead/terraform-provider-hsm/internal/environment"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
 // Config is what a Service needs.
@@ -17,41 +19,238 @@ type Config struct {
 	Now         func() time.Time // the clock
 }
 
-// Service keeps the policies of an environment. Its methods may be called from several
+// Service keeps the policies of an environment. Each verb is one write: killed anywhere,
+// a policy is as it was or as it was to be. Its methods may be called from several
 // goroutines.
 type Service struct{ Config }
 
 // New returns a Service. It does no I/O.
 func New(c Config) *Service { return &Service{c} }
 
-var errLater = &fault.Error{Op: "stub"}
-
 // World returns what policies are about as it is recorded now, and the living policies,
 // by name.
 func (s *Service) World(ctx context.Context) (World, []*Policy, error) {
-	return World{}, nil, errLater
+	policies, err := s.List(ctx)
+	if err != nil {
+		return World{}, nil, err
+	}
+	principals, err := s.Directory.Principals(ctx)
+	if err != nil {
+		return World{}, nil, err
+	}
+	keys, err := s.Directory.Keys(ctx)
+	if err != nil {
+		return World{}, nil, err
+	}
+	return World{Environment: s.Environment.Name(), Principals: principals, Keys: keys}, policies, nil
 }
 
 // Create records a policy. A name in use is fault.Exists, with the import block to use
 // instead. A spec with mistakes in the world as it is now is fault.Invalid.
-func (s *Service) Create(ctx context.Context, spec Spec) (*Policy, error) { return nil, errLater }
+func (s *Service) Create(ctx context.Context, spec Spec) (*Policy, error) {
+	if err := s.check(ctx, "create policy", spec); err != nil {
+		return nil, err
+	}
+	if err := s.Environment.Stamp(ctx); err != nil {
+		return nil, err
+	}
+	p := &Policy{Spec: spec, CreatedAt: s.now()}
+	s.note(p, "created")
+	rec, err := s.Store.Create(ctx, p)
+	if fault.Is(err, fault.Exists) {
+		rec, err = s.reuse(ctx, p)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return rec.Body, nil
+}
+
+// reuse records a policy under the name of one that was removed.
+func (s *Service) reuse(ctx context.Context, p *Policy) (Record, error) {
+	rec, err := s.Store.Load(ctx, p.Spec.Name)
+	if err != nil {
+		return Record{}, err
+	}
+	if rec.Body.Tombstone == nil {
+		return Record{}, nameTaken(p.Spec.Name)
+	}
+	p.History = append(rec.Body.History, p.History...)
+	return s.Store.Replace(ctx, rec, p)
+}
 
 // Read returns a policy. fault.NotFound means that it was removed, or that there never
 // was one; known says that there was one, so that a missing record is
 // fault.Inconsistent.
 func (s *Service) Read(ctx context.Context, name string, known bool) (*Policy, error) {
-	return nil, errLater
+	if known {
+		rec, err := s.load(ctx, "read policy", name)
+		if err != nil {
+			return nil, err
+		}
+		return living("read policy", rec.Body)
+	}
+	stamped, err := s.Environment.Check(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !stamped {
+		return nil, &fault.Error{
+			Kind: fault.NotFound, Op: "read policy", Subject: subject(name),
+			Problem: "There is no policy of this name: the token bears no environment's stamp, so this provider has recorded nothing on it yet.",
+		}
+	}
+	rec, err := s.Store.Load(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return living("read policy", rec.Body)
 }
 
 // Update changes a policy, see Create.
-func (s *Service) Update(ctx context.Context, spec Spec) (*Policy, error) { return nil, errLater }
+func (s *Service) Update(ctx context.Context, spec Spec) (*Policy, error) {
+	rec, err := s.load(ctx, "update policy", spec.Name)
+	if err != nil {
+		return nil, err
+	}
+	p, err := living("update policy", rec.Body)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.check(ctx, "update policy", spec); err != nil {
+		return nil, err
+	}
+	p = p.Clone()
+	p.Spec = spec
+	s.note(p, "updated")
+	rec, err = s.Store.Replace(ctx, rec, p)
+	if err != nil {
+		return nil, err
+	}
+	return rec.Body, nil
+}
 
 // Destroy removes a policy and leaves a tombstone. One that was removed already is no
 // error; one without any record is fault.Inconsistent.
-func (s *Service) Destroy(ctx context.Context, name string) error { return errLater }
+func (s *Service) Destroy(ctx context.Context, name string) error {
+	rec, err := s.load(ctx, "remove policy", name)
+	if err != nil || rec.Body.Tombstone != nil {
+		return err
+	}
+	p := rec.Body.Clone()
+	p.Tombstone = &Tombstone{At: s.now(), Actor: s.Actor}
+	s.note(p, "removed")
+	_, err = s.Store.Replace(ctx, rec, p)
+	return err
+}
 
 // List returns every living policy, by name.
-func (s *Service) List(ctx context.Context) ([]*Policy, error) { return nil, errLater }
+func (s *Service) List(ctx context.Context) ([]*Policy, error) {
+	if _, err := s.Environment.Check(ctx); err != nil {
+		return nil, err
+	}
+	records, err := s.Store.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var policies []*Policy
+	for _, rec := range records {
+		if rec.Body.Tombstone == nil {
+			policies = append(policies, rec.Body)
+		}
+	}
+	return policies, nil
+}
 
-// NamingKey lists the living policies that name a key, enabled or not.
-func (s *Service) NamingKey(ctx context.Context, key string) ([]string, error) { return nil, errLater }
+// NamingKey lists the living policies that name a key, enabled or not. One that cannot
+// be compiled is fault.Inconsistent: what it names cannot be told.
+func (s *Service) NamingKey(ctx context.Context, key string) ([]string, error) {
+	policies, err := s.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var naming []string
+	for _, p := range policies {
+		rules, mistakes := compile(p.Spec)
+		if len(mistakes) > 0 {
+			return nil, uncompilable(p.Spec.Name, mistakes)
+		}
+		if names(rules, keyType)[key] {
+			naming = append(naming, subject(p.Spec.Name))
+		}
+	}
+	return naming, nil
+}
+
+// check refuses a spec with mistakes in the world as it is now.
+func (s *Service) check(ctx context.Context, op string, spec Spec) error {
+	world, others, err := s.World(ctx)
+	if err != nil {
+		return err
+	}
+	if keyring.ValidateName(spec.Name) != nil {
+		return &fault.Error{
+			Kind: fault.Invalid, Op: op, Subject: subject(spec.Name), Problem: "This is not a usable policy name.",
+			Hint: "Use 1 to 63 letters, digits, dots, underscores and hyphens; start with a letter or a digit.",
+		}
+	}
+	for _, f := range Check(spec, world, others) {
+		if f.Severity == Mistake {
+			return &fault.Error{Kind: fault.Invalid, Op: op, Subject: subject(spec.Name) + f.At.suffix(), Problem: f.Problem, Hint: f.Hint}
+		}
+	}
+	return nil
+}
+
+// load opens the record of a policy that there is or was.
+func (s *Service) load(ctx context.Context, op, name string) (Record, error) {
+	if err := s.Environment.Require(ctx, subject(name)); err != nil {
+		return Record{}, err
+	}
+	rec, err := s.Store.Load(ctx, name)
+	if fault.Is(err, fault.NotFound) {
+		return Record{}, &fault.Error{
+			Kind: fault.Inconsistent, Op: op, Subject: subject(name),
+			Problem: "The policy's record is no longer on the token. It was not removed by this provider, which would have left a record of that: somebody removed it with other tools, or the HSM was restored from an older backup.",
+			Hint:    "Restore the HSM from a backup that has it. If it is lost for good, agree to that with `terraform state rm`; then a new one can be made.",
+		}
+	}
+	return rec, err
+}
+
+// living refuses a policy that was removed (fault.NotFound).
+func living(op string, p *Policy) (*Policy, error) {
+	if p.Tombstone == nil {
+		return p, nil
+	}
+	return nil, &fault.Error{
+		Kind: fault.NotFound, Op: op, Subject: subject(p.Spec.Name),
+		Problem: fmt.Sprintf("The policy was removed on %s by %s.", p.Tombstone.At.Format("2006-01-02"), p.Tombstone.Actor),
+	}
+}
+
+func (s *Service) note(p *Policy, what string) {
+	p.History = append(p.History, keyring.Transition{At: s.now(), What: what, Actor: s.Actor})
+}
+
+func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Second) }
+
+func subject(name string) string { return fmt.Sprintf("access policy %q", name) }
+
+func nameTaken(name string) error {
+	return &fault.Error{
+		Kind: fault.Exists, Op: "create policy", Subject: subject(name),
+		Problem: "A policy of this name exists on the token already.",
+		Hint: fmt.Sprintf("Choose another name, or manage the existing policy by importing it:\n\n"+
+			"  import {\n    to = hsm_access_policy.NAME_OF_THE_RESOURCE\n    id = %q\n  }\n", name),
+	}
+}
+
+// uncompilable is the fault of a recorded policy that means nothing.
+func uncompilable(name string, mistakes []Finding) error {
+	return &fault.Error{
+		Kind: fault.Inconsistent, Op: "read policy", Subject: subject(name) + mistakes[0].At.suffix(),
+		Problem: "The recorded policy cannot be compiled: " + mistakes[0].Problem,
+		Hint:    "It was recorded by another version of the provider, or changed with other tools. Correct it, or remove it.",
+	}
+}

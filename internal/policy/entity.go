@@ -1,0 +1,54 @@
+package policy
+
+import (
+	"strings"
+
+	"github.com/cedar-policy/cedar-go/types"
+)
+
+func (e entity) uid() types.EntityUID {
+	return types.NewEntityUID(types.EntityType(e.Type), types.String(e.ID))
+}
+
+// groups returns what a credential or key belongs to: its owner and its tags.
+func groups(owner string, tags map[string]string) []entity {
+	var all []entity
+	if owner != "" {
+		all = append(all, entity{ownerType, owner})
+	}
+	for key, value := range tags {
+		if !strings.Contains(key, "=") { // see schemaText
+			all = append(all, entity{tagType, key + "=" + value})
+		}
+	}
+	return all
+}
+
+// entities returns a World as Cedar sees it.
+func (w World) entities() types.EntityMap {
+	all := make(types.EntityMap, len(w.Principals)+len(w.Keys))
+	add := func(e entity, parents []entity, tags map[string]string, attributes types.RecordMap) {
+		uids := make([]types.EntityUID, len(parents))
+		for i, p := range parents {
+			uids[i] = p.uid()
+		}
+		values := make(types.RecordMap, len(tags))
+		for key, value := range tags {
+			values[types.String(key)] = types.String(value)
+		}
+		all[e.uid()] = types.Entity{
+			UID: e.uid(), Parents: types.NewEntityUIDSet(uids...), Attributes: types.NewRecord(attributes), Tags: types.NewRecord(values),
+		}
+	}
+	for _, p := range w.Principals {
+		add(entity{credentialType, p.Name}, groups(p.Owner, p.Tags), p.Tags, types.RecordMap{
+			"name": types.String(p.Name), "owner": types.String(p.Owner),
+		})
+	}
+	for _, k := range w.Keys {
+		add(entity{keyType, k.Spec.Name}, groups("", k.Spec.Tags), k.Spec.Tags, types.RecordMap{
+			"name": types.String(k.Spec.Name), "algorithm": types.String(k.Spec.Algorithm), "extractable": types.Boolean(k.Spec.Extractable),
+		})
+	}
+	return all
+}

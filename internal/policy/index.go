@@ -1,0 +1,103 @@
+package policy
+
+import (
+	"iter"
+	"math/bits"
+)
+
+// bitset is a set of small numbers: of rules, by their index.
+type bitset []uint64
+
+func newBitset(size int) bitset { return make(bitset, (size+63)/64) }
+
+func (b bitset) add(i int) { b[i/64] |= 1 << (i % 64) }
+
+func (b bitset) union(other bitset) {
+	for i, word := range other {
+		b[i] |= word
+	}
+}
+
+// common iterates over what is in all of the sets, ascending.
+func common(a, b, c bitset) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := range a {
+			for word := a[i] & b[i] & c[i]; word != 0; word &= word - 1 {
+				if !yield(i*64 + bits.TrailingZeros64(word)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// meet reports whether something is in all of the sets.
+func meet(a, b, c bitset) bool {
+	for i := range a {
+		if a[i]&b[i]&c[i] != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// index finds the rules whose scope a request may be in. It never leaves out one whose
+// scope the request is in: what is left out is neither decided by nor asked for errors,
+// and by Cedar's semantics a policy out of scope comes to no error.
+type index struct {
+	size         int
+	principals   map[entity]bitset // by what a rule names
+	keys         map[entity]bitset
+	anyPrincipal bitset
+	anyKey       bitset
+	actions      [len(actionNames)]bitset
+	permits      bitset
+}
+
+func newIndex(rules []*rule) *index {
+	x := &index{
+		size: len(rules), principals: map[entity]bitset{}, keys: map[entity]bitset{},
+		anyPrincipal: newBitset(len(rules)), anyKey: newBitset(len(rules)), permits: newBitset(len(rules)),
+	}
+	for a := range x.actions {
+		x.actions[a] = newBitset(len(rules))
+	}
+	for i, r := range rules {
+		x.enter(i, x.principals, x.anyPrincipal, r.principals)
+		x.enter(i, x.keys, x.anyKey, r.keys)
+		for a := range x.actions {
+			if r.actions&(1<<a) != 0 {
+				x.actions[a].add(i)
+			}
+		}
+		if r.effect == Permit {
+			x.permits.add(i)
+		}
+	}
+	return x
+}
+
+// enter enters a rule under whatever it names; nil is everything.
+func (x *index) enter(i int, under map[entity]bitset, everything bitset, named []entity) {
+	if named == nil {
+		everything.add(i)
+	}
+	for _, e := range named {
+		if under[e] == nil {
+			under[e] = newBitset(x.size)
+		}
+		under[e].add(i)
+	}
+}
+
+// lookUp returns the rules that name something, one of the groups that it belongs to, or
+// everything.
+func (x *index) lookUp(in map[entity]bitset, everything bitset, itself entity, groups []entity) bitset {
+	found := newBitset(x.size)
+	found.union(everything)
+	found.union(in[itself])
+	for _, g := range groups {
+		found.union(in[g])
+	}
+	return found
+}
