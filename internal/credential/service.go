@@ -2,11 +2,12 @@ package credential
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/keystead/terraform-provider-hsm/internal/environment"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
-	"github.com/keystead/terraform-provider-hsm/internal/secret"
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
 // Config is what a Service needs.
@@ -18,54 +19,145 @@ type Config struct {
 	Now         func() time.Time // the clock
 }
 
-// Service performs the verbs. Its methods may be called from several goroutines.
+// Service performs the verbs. Each of them is one write: killed anywhere, a credential
+// is as it was or as it was to be. Its methods may be called from several goroutines.
 type Service struct{ Config }
 
 // New returns a Service. It does no I/O.
 func New(c Config) *Service { return &Service{c} }
 
-var errLater = &fault.Error{Op: "stub"}
-
 // Check refuses a spec that is invalid, or that this token cannot satisfy, and the
 // wrong environment. prior is the credential's spec as of now, nil for a new one: an
 // expiry in the past is refused (fault.Invalid) only when it is newly given. It
-// changes nothing on the token.
-func (s *Service) Check(ctx context.Context, spec Spec, prior *Spec) error { return errLater }
-
-// Create issues a credential with its first version. The name of a removed credential
-// goes on with the next number; one that is in use is fault.Exists, with the import
-// block to use instead.
-func (s *Service) Create(ctx context.Context, spec Spec) (*Credential, error) { return nil, errLater }
+// changes nothing on the token. The Subject of fault.Invalid is the argument's name.
+func (s *Service) Check(ctx context.Context, spec Spec, prior *Spec) error {
+	if err := spec.Validate(); err != nil {
+		return err
+	}
+	if end := spec.ExpiresAt; !end.IsZero() && (prior == nil || !prior.ExpiresAt.Equal(end)) {
+		left := end.Sub(s.now())
+		if left <= 0 {
+			return refuse("expires_at", fmt.Sprintf("The credential would have expired on %s.", end.Format(time.RFC3339)), "Give a time in the future.")
+		}
+		if spec.Overlap > left {
+			return refuse("overlap", fmt.Sprintf("The overlap (%s) is longer than the credential is valid, which is until %s.", spec.Overlap, end.Format(time.RFC3339)),
+				"A version ends with expires_at in any case: make the overlap shorter, or expires_at later.")
+		}
+	}
+	if _, err := s.Environment.Check(ctx); err != nil {
+		return err
+	}
+	if spec.Type == SharedSecret {
+		return s.Deriver.CheckDerivation(ctx)
+	}
+	return nil
+}
 
 // Read returns a credential. fault.NotFound means that it was removed, or that there
 // never was one; known says that there was one, so that a missing record is
 // fault.Inconsistent.
 func (s *Service) Read(ctx context.Context, name string, known bool) (*Credential, error) {
-	return nil, errLater
+	if known {
+		rec, err := s.living(ctx, name)
+		return rec.Body, err
+	}
+	stamped, err := s.Environment.Check(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !stamped {
+		return nil, &fault.Error{
+			Kind: fault.NotFound, Op: "read API credential", Subject: subject(name),
+			Problem: "There is no API credential of this name: the token bears no environment's stamp, so this provider has issued none on it yet.",
+		}
+	}
+	rec, err := s.Store.Load(ctx, name)
+	if err == nil {
+		err = removed(rec.Body)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return rec.Body, nil
 }
 
-// Update changes what is asked of a credential. A new version is made if the public key
-// or the algorithm is another one, if the current version is newly revoked (shared
-// secrets only), or if rotate says so and it is still called for: time has come, or a
-// watched value is not the recorded one. So an update that is repeated after a kill does
-// not rotate twice. Other recipients have the newest secret sealed anew.
-func (s *Service) Update(ctx context.Context, spec Spec, rotate bool) (*Credential, error) {
-	return nil, errLater
+// List returns every living credential, by name.
+func (s *Service) List(ctx context.Context) ([]*Credential, error) {
+	if _, err := s.Environment.Check(ctx); err != nil {
+		return nil, err
+	}
+	records, err := s.Store.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []*Credential
+	for _, rec := range records {
+		if rec.Body.Tombstone == nil {
+			all = append(all, rec.Body)
+		}
+	}
+	return all, nil
 }
-
-// Due reports whether a credential should get a new version by now.
-func (s *Service) Due(c *Credential) bool { return false }
 
 // Destroy revokes every version at once and leaves a tombstone. One that was removed
 // already is no error; one without any record is fault.Inconsistent.
-func (s *Service) Destroy(ctx context.Context, name string) error { return errLater }
-
-// List returns every living credential, by name.
-func (s *Service) List(ctx context.Context) ([]*Credential, error) { return nil, errLater }
-
-// Secret derives the secret of a version, of the newest for 0, and returns it with that
-// version. A version that is not accepted now is fault.Protected and the error says
-// why; a credential of the type public_key has none (fault.Invalid).
-func (s *Service) Secret(ctx context.Context, name string, version int) (secret.Value, *Version, error) {
-	return secret.Value{}, nil, errLater
+func (s *Service) Destroy(ctx context.Context, name string) error {
+	rec, err := s.load(ctx, name)
+	if err != nil || rec.Body.Tombstone != nil {
+		return err
+	}
+	c := rec.Body.Clone()
+	for _, v := range c.Versions {
+		if v.RevokedAt.IsZero() {
+			v.RevokedAt, v.RevokedFor = s.now(), keyring.CessationOfOperation
+		}
+	}
+	c.Sealed, c.Tombstone = nil, &Tombstone{At: s.now(), Actor: s.Actor}
+	s.note(c, "removed", "")
+	_, err = s.Store.Replace(ctx, rec, c)
+	return err
 }
+
+// load opens the record of a credential that there is or was.
+func (s *Service) load(ctx context.Context, name string) (Record, error) {
+	if err := s.Environment.Require(ctx, subject(name)); err != nil {
+		return Record{}, err
+	}
+	rec, err := s.Store.Load(ctx, name)
+	if fault.Is(err, fault.NotFound) {
+		return Record{}, &fault.Error{
+			Kind: fault.Inconsistent, Op: "find API credential", Subject: subject(name),
+			Problem: "The credential's record is no longer on the token. It was not removed by this provider, which would have left a record of that: somebody removed it with other tools, or the HSM was restored from an older backup.",
+			Hint:    "Restore the HSM from a backup that has it. If it is lost for good, agree to that with `terraform state rm`; then a new one can be issued.",
+		}
+	}
+	return rec, err
+}
+
+// living is load, and refuses a credential that was removed (fault.NotFound).
+func (s *Service) living(ctx context.Context, name string) (Record, error) {
+	rec, err := s.load(ctx, name)
+	if err == nil {
+		err = removed(rec.Body)
+	}
+	if err != nil {
+		return Record{}, err
+	}
+	return rec, nil
+}
+
+func removed(c *Credential) error {
+	if c.Tombstone == nil {
+		return nil
+	}
+	return &fault.Error{
+		Kind: fault.NotFound, Op: "find API credential", Subject: subject(c.Spec.Name),
+		Problem: fmt.Sprintf("The credential was removed on %s by %s.", c.Tombstone.At.Format(time.DateOnly), c.Tombstone.Actor),
+	}
+}
+
+func (s *Service) note(c *Credential, what, reason string) {
+	c.History = append(c.History, keyring.Transition{At: s.now(), What: what, Actor: s.Actor, Reason: reason})
+}
+
+func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Second) }

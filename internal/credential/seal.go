@@ -1,0 +1,95 @@
+package credential
+
+import (
+	"encoding/base64"
+	"slices"
+	"strings"
+
+	"filippo.io/age"
+	"filippo.io/age/agessh"
+	"filippo.io/age/armor"
+
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
+)
+
+const howToName = "Give an age recipient (age1… or age1pq1…) or an SSH public key (ssh-ed25519 or ssh-rsa)."
+
+// ParseRecipient refuses (fault.Invalid, with the Subject "recipients") what a secret
+// cannot be sealed to. The text itself never gets into the error.
+func ParseRecipient(text string) error {
+	_, err := parseRecipient(text)
+	return err
+}
+
+func parseRecipient(text string) (age.Recipient, error) {
+	if IsPrivate(text) {
+		return nil, refuseRecipient("This is a private key or an age identity, which nobody but its owner must have. It is not repeated here.",
+			"Treat it as disclosed: make a new one, and give its public half.")
+	}
+	var recipient age.Recipient
+	var err error
+	switch {
+	case strings.HasPrefix(text, "age1pq1"):
+		recipient, err = age.ParseHybridRecipient(text)
+	case strings.HasPrefix(text, "age1"):
+		recipient, err = age.ParseX25519Recipient(text)
+	case strings.HasPrefix(text, "ssh-") && !strings.ContainsAny(text, "\n\r"):
+		recipient, err = agessh.ParseRecipient(text)
+	default:
+		return nil, refuseRecipient("This is not a recipient.", howToName)
+	}
+	if err != nil { // age quotes the text in its errors
+		return nil, refuseRecipient("The recipient is malformed, or of a kind that is not supported.", howToName)
+	}
+	return recipient, nil
+}
+
+func refuseRecipient(problem, hint string) error {
+	return &fault.Error{Kind: fault.Invalid, Op: "read recipient", Subject: "recipients", Problem: problem, Hint: hint}
+}
+
+// CheckRecipients refuses (fault.Invalid, with the Subject "recipients") what a secret
+// cannot be sealed to, or not together: age does not mix post-quantum recipients with
+// others, as the weakest one decides.
+func CheckRecipients(recipients []string) error {
+	if len(recipients) == 0 {
+		return nil
+	}
+	_, err := seal(nil, recipients)
+	return err
+}
+
+// seal encrypts a secret, as base64, to recipients.
+func seal(secret []byte, recipients []string) (string, error) {
+	var parsed []age.Recipient
+	for i, text := range recipients {
+		if slices.Contains(recipients[:i], text) {
+			return "", refuseRecipient("The same recipient is named twice.", "Leave one out.")
+		}
+		recipient, err := parseRecipient(text)
+		if err != nil {
+			return "", err
+		}
+		parsed = append(parsed, recipient)
+	}
+	var sealed strings.Builder
+	armored := armor.NewWriter(&sealed)
+	w, err := age.Encrypt(armored, parsed...)
+	if err != nil {
+		return "", refuseRecipient("The recipients cannot be used together: post-quantum ones (age1pq1…) protect only as long as all of them are.",
+			"Give recipients of one kind: all post-quantum, or none.")
+	}
+	text := make([]byte, base64.StdEncoding.EncodedLen(len(secret)))
+	defer clear(text)
+	base64.StdEncoding.Encode(text, secret)
+	if _, err = w.Write(text); err == nil {
+		err = w.Close()
+	}
+	if err == nil {
+		err = armored.Close()
+	}
+	if err != nil {
+		return "", &fault.Error{Kind: fault.Internal, Op: "seal secret", Problem: "The secret cannot be encrypted.", Cause: err}
+	}
+	return sealed.String(), nil
+}
