@@ -53,24 +53,27 @@ func Services(s config.Settings, now func() time.Time) (services *hsmprovider.Se
 		Witness:     catalog.Witness(),
 	})
 	records := catalog.New(token)
-	guard := environment.New(s.Environment, s.Actor, records)
 	host, _ := os.Hostname() // only shown to people and compared with itself
-	keys := lifecycle.New(lifecycle.Config{
+	return Join(lifecycle.Config{
 		Token: hsm.New(token), Catalog: catalog.Of[*keyring.Key](records, catalog.Keys),
-		Environment: guard, Actor: s.Actor, Now: now,
+		Environment: environment.New(s.Environment, s.Actor, records), Actor: s.Actor, Now: now,
 		Run: randomRun(), Host: host, PID: os.Getpid(),
 		Alive: alive(host),
+	}, catalog.Of[*credential.Credential](records, catalog.Credentials), catalog.Of[*policy.Policy](records, catalog.Policies)), token.Close
+}
+
+// Join makes the services of one environment: that of keys as configured, those of
+// credentials and policies to go with it, on their stores.
+func Join(c lifecycle.Config, credentials credential.Store, policies policy.Store) *hsmprovider.Services {
+	keys := lifecycle.New(c)
+	callers := credential.New(credential.Config{
+		Store: credentials, Deriver: keys, Environment: c.Environment, Actor: c.Actor, Now: c.Now,
 	})
-	credentials := credential.New(credential.Config{
-		Store: catalog.Of[*credential.Credential](records, catalog.Credentials), Deriver: keys,
-		Environment: guard, Actor: s.Actor, Now: now,
+	rules := policy.New(policy.Config{
+		Store: policies, Directory: directory{keys, callers}, Environment: c.Environment, Actor: c.Actor, Now: c.Now,
 	})
-	policies := policy.New(policy.Config{
-		Store:     catalog.Of[*policy.Policy](records, catalog.Policies),
-		Directory: directory{keys, credentials}, Environment: guard, Actor: s.Actor, Now: now,
-	})
-	keys.NamedBy = policies.NamingKey
-	return &hsmprovider.Services{Keys: keys, Credentials: credentials, Policies: policies}, token.Close
+	keys.NamedBy = rules.NamingKey
+	return &hsmprovider.Services{Keys: keys, Credentials: callers, Policies: rules}
 }
 
 func randomRun() string {

@@ -122,6 +122,19 @@ func (p PublicKey) Algorithm() (Algorithm, error) {
 	return m.algorithm, err
 }
 
+// Point returns the encoded point of a key on a curve: uncompressed (SEC 1 section
+// 2.3.3) or as of RFC 8032. An RSA key is fault.Invalid.
+func (p PublicKey) Point() ([]byte, error) {
+	m, err := p.parse()
+	if err == nil && m.algorithm.Family() == RSA {
+		err = invalidPublicKey("An RSA key has no point.", nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m.point, nil
+}
+
 // publicMaterial is a public key taken apart: rsa for RSA, point for the curves.
 type publicMaterial struct {
 	algorithm Algorithm

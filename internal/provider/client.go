@@ -41,6 +41,9 @@ type client struct {
 	services *Services
 	token    *keyring.TokenInfo
 	surfaced map[string]bool // warnings that were shown
+
+	prospect prospect
+	awaited  awaited
 }
 
 // clientFrom takes the client out of what the framework passes to Configure. It is

@@ -30,6 +30,7 @@ func (r *keyResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReq
 	}
 	if plan == nil {
 		protect(prior, &resp.Diagnostics)
+		r.foresee(ctx, prior, nil, &resp.Diagnostics)
 		return
 	}
 	if config.Operations.IsNull() {
@@ -51,6 +52,36 @@ func (r *keyResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReq
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 	if !resp.Diagnostics.HasError() && (prior == nil || !resp.Plan.Raw.Equal(req.State.Raw)) {
 		r.check(ctx, *plan, &resp.Diagnostics)
+		r.foresee(ctx, prior, plan, &resp.Diagnostics)
+	}
+}
+
+// foresee notes a key that is to be made, so that policies which are planned after it
+// may name it, and tells what access a change gives or takes away; plan is nil for a
+// removal.
+func (r *keyResource) foresee(ctx context.Context, prior, plan *keyModel, diags *diag.Diagnostics) {
+	if !r.client.isReady() || diags.HasError() || plan != nil && plan.Name.IsUnknown() {
+		return
+	}
+	ctx, services := r.client.begin(ctx, diags)
+	defer r.client.finish(diags)
+	if plan == nil {
+		r.client.warnKey(ctx, services, prior.Name.ValueString(), nil, diags)
+		return
+	}
+	name, isNew := plan.Name.ValueString(), prior == nil || !prior.Name.Equal(plan.Name)
+	if !plan.isSpecified() || !isWhole(plan.Tags, plan.Enabled) {
+		if isNew {
+			r.client.expectKey(name, nil)
+		}
+		return
+	}
+	spec := plan.spec(ctx, diags)
+	if isNew {
+		r.client.expectKey(name, keyring.Prospective(spec))
+	}
+	if isNew || !plan.Tags.Equal(prior.Tags) || !plan.Enabled.Equal(prior.Enabled) || !plan.Operations.Equal(prior.Operations) {
+		r.client.warnKey(ctx, services, name, &spec, diags)
 	}
 }
 

@@ -51,7 +51,7 @@ func (r *keyResource) ValidateConfig(ctx context.Context, req resource.ValidateC
 func (r *keyResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan keyModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	ctx, services := r.client.begin(ctx, &resp.Diagnostics)
+	ctx, services := r.client.change(ctx, &resp.Diagnostics)
 	spec := plan.spec(ctx, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
@@ -122,7 +122,7 @@ func (r *keyResource) Read(ctx context.Context, req resource.ReadRequest, resp *
 func (r *keyResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan keyModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	ctx, services := r.client.begin(ctx, &resp.Diagnostics)
+	ctx, services := r.client.change(ctx, &resp.Diagnostics)
 	spec := plan.spec(ctx, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
@@ -155,7 +155,7 @@ func (r *keyResource) Update(ctx context.Context, req resource.UpdateRequest, re
 func (r *keyResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var prior keyModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
-	ctx, services := r.client.begin(ctx, &resp.Diagnostics)
+	ctx, services := r.client.change(ctx, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}

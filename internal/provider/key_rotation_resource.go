@@ -61,7 +61,7 @@ func (r *keyRotationResource) ValidateConfig(ctx context.Context, req resource.V
 func (r *keyRotationResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan keyRotationModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	ctx, services := r.client.begin(ctx, &resp.Diagnostics)
+	ctx, services := r.client.change(ctx, &resp.Diagnostics)
 	schedule := plan.schedule(ctx, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
@@ -129,7 +129,7 @@ func (r *keyRotationResource) Update(ctx context.Context, req resource.UpdateReq
 	var plan, prior keyRotationModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
-	ctx, services := r.client.begin(ctx, &resp.Diagnostics)
+	ctx, services := r.client.change(ctx, &resp.Diagnostics)
 	schedule := plan.schedule(ctx, &resp.Diagnostics)
 	name, instance := prior.instance(&resp.Diagnostics)
 	steps := transitions(prior, &resp.Diagnostics)
@@ -161,7 +161,7 @@ func (r *keyRotationResource) Update(ctx context.Context, req resource.UpdateReq
 func (r *keyRotationResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var prior keyRotationModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
-	ctx, services := r.client.begin(ctx, &resp.Diagnostics)
+	ctx, services := r.client.change(ctx, &resp.Diagnostics)
 	name, instance := prior.instance(&resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return

@@ -4,20 +4,40 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keystead/terraform-provider-hsm/internal/assembly"
+	"github.com/keystead/terraform-provider-hsm/internal/catalog/catalogtest"
 	"github.com/keystead/terraform-provider-hsm/internal/config"
-	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
+	"github.com/keystead/terraform-provider-hsm/internal/credential"
 	"github.com/keystead/terraform-provider-hsm/internal/lifecycle/lifecycletest"
+	"github.com/keystead/terraform-provider-hsm/internal/policy"
 	"github.com/keystead/terraform-provider-hsm/internal/provider"
 )
 
 var newYear = time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// serveMemory returns a configured provider on a token in memory.
+// shelves are what a token in memory keeps beside its keys.
+type shelves struct {
+	credentials *catalogtest.Memory[*credential.Credential]
+	policies    *catalogtest.Memory[*policy.Policy]
+}
+
+func newShelves() *shelves {
+	return &shelves{catalogtest.NewMemory[*credential.Credential]("API credential"), catalogtest.NewMemory[*policy.Policy]("access policy")}
+}
+
+// serveMemory returns a configured provider on a token in memory, without any
+// credentials and policies.
 func serveMemory(t *testing.T, m *lifecycletest.Memory) *server {
+	t.Helper()
+	return serveShelves(t, m, newShelves())
+}
+
+// serveShelves is serveMemory with the credentials and policies that there are.
+func serveShelves(t *testing.T, m *lifecycletest.Memory, on *shelves) *server {
 	t.Helper()
 	clearEnvironment(t)
 	s := newServerWith(t, func(settings config.Settings) *provider.Services {
-		return &provider.Services{Keys: lifecycle.New(m.ConfigIn(settings.Environment, settings.Actor))}
+		return assembly.Join(m.ConfigIn(settings.Environment, settings.Actor), on.credentials, on.policies)
 	})
 	noErrors(t, s.configure(t, values{"module_path": "/m", "token_label": lifecycletest.Label, "environment": "test"}))
 	return s
