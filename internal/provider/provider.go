@@ -19,6 +19,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -143,7 +144,7 @@ func (p *hsmProvider) Configure(ctx context.Context, req provider.ConfigureReque
 	ctx = mask(ctx, pin) // before the first log line
 
 	c := &client{open: p.open, unknown: m.unknown()}
-	resp.ResourceData, resp.DataSourceData = c, c
+	resp.ResourceData, resp.DataSourceData, resp.EphemeralResourceData = c, c, c
 	if !c.isReady() {
 		tflog.Debug(ctx, "the provider's configuration is not known yet", map[string]any{"unknown": c.unknown})
 		return
@@ -180,6 +181,7 @@ func (p *hsmProvider) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
 		func() resource.Resource { return &keyResource{} },
 		func() resource.Resource { return &keyRotationResource{} },
+		func() resource.Resource { return &apiCredentialResource{} },
 	}
 }
 
@@ -188,5 +190,12 @@ func (p *hsmProvider) DataSources(context.Context) []func() datasource.DataSourc
 		func() datasource.DataSource { return &tokenDataSource{} },
 		func() datasource.DataSource { return &keyDataSource{} },
 		func() datasource.DataSource { return &keysDataSource{} },
+	}
+}
+
+// EphemeralResources makes this a provider.ProviderWithEphemeralResources.
+func (p *hsmProvider) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
+	return []func() ephemeral.EphemeralResource{
+		func() ephemeral.EphemeralResource { return &apiCredentialSecret{} },
 	}
 }

@@ -1,0 +1,4 @@
+import {
+  to = hsm_api_credential.bot
+  id = "market-maker"
+}
