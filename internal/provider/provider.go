@@ -181,6 +181,7 @@ func (p *hsmProvider) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
 		func() resource.Resource { return &keyResource{} },
 		func() resource.Resource { return &keyRotationResource{} },
+		func() resource.Resource { return &accessPolicyResource{} },
 		func() resource.Resource { return &apiCredentialResource{} },
 	}
 }
@@ -190,6 +191,8 @@ func (p *hsmProvider) DataSources(context.Context) []func() datasource.DataSourc
 		func() datasource.DataSource { return &tokenDataSource{} },
 		func() datasource.DataSource { return &keyDataSource{} },
 		func() datasource.DataSource { return &keysDataSource{} },
+		func() datasource.DataSource { return &accessDataSource{} },
+		func() datasource.DataSource { return &accessReportDataSource{} },
 	}
 }
 

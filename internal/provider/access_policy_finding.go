@@ -1,0 +1,105 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
+	"github.com/keystead/terraform-provider-hsm/internal/policy"
+)
+
+// reportFinding shows what is to be said of a policy, at the argument that it is about:
+// a mistake as an error, a caution as a warning.
+func reportFinding(diags *diag.Diagnostics, f policy.Finding) {
+	at := pathOf(f.At)
+	if f.Severity == policy.Mistake {
+		report(diags, &fault.Error{Kind: fault.Invalid, Op: "use access policy", Problem: f.Problem, Hint: f.Hint}, at...)
+		return
+	}
+	summary, detail := "An access policy needs a second look", f.Problem
+	if f.Hint != "" {
+		detail += "\n\n" + f.Hint
+	}
+	if len(at) == 0 {
+		diags.AddWarning(summary, detail)
+		return
+	}
+	diags.AddAttributeWarning(at[0], summary, detail)
+}
+
+// pathOf is the attribute that a place in a policy is written in, none for the whole
+// block. Elements of sets have no place in a configuration of their own.
+func pathOf(at policy.Place) []path.Path {
+	fields := strings.Split(at.Field, ".")
+	if at.Field == "" {
+		fields = nil
+	}
+	if at.Statement < 0 {
+		if len(fields) == 0 {
+			return nil
+		}
+		return []path.Path{path.Root(fields[0])}
+	}
+	p := path.Root("statement").AtListIndex(at.Statement)
+	for _, field := range fields {
+		p = p.AtName(field)
+	}
+	return []path.Path{p}
+}
+
+// isSettledAt reports whether everything is known, and given, that a finding about a
+// place can depend on. What is missing, or null, the schema has said already.
+func (m accessPolicyModel) isSettledAt(at policy.Place) bool {
+	if at.Statement < 0 {
+		return isKnown(m.Statements, m.Cedar)
+	}
+	value := m.Statements.Elements()[at.Statement]
+	if at.Field != "" {
+		for field := range strings.SplitSeq(at.Field, ".") {
+			object, ok := value.(types.Object)
+			if !ok || object.IsNull() || object.IsUnknown() {
+				break
+			}
+			value = object.Attributes()[field]
+		}
+	}
+	if set, ok := value.(types.Set); ok {
+		if at.Element != "" && slices.Contains(knownStrings(set), at.Element) {
+			return true
+		}
+		return isKnown(set) && !slices.ContainsFunc(set.Elements(), attr.Value.IsNull)
+	}
+	return isKnown(value) && !value.IsNull()
+}
+
+// policyNameValidator accepts what keyring accepts as the name of a key: all names of
+// an environment are of one form.
+type policyNameValidator struct{}
+
+func (policyNameValidator) Description(ctx context.Context) string {
+	return keyNameValidator{}.Description(ctx)
+}
+
+func (v policyNameValidator) MarkdownDescription(ctx context.Context) string {
+	return v.Description(ctx)
+}
+
+func (v policyNameValidator) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	name := req.ConfigValue.ValueString()
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() || keyring.ValidateName(name) == nil {
+		return
+	}
+	report(&resp.Diagnostics, &fault.Error{
+		Kind: fault.Invalid, Op: "read policy name", Subject: fmt.Sprintf("name %q", name), Problem: "This is not a usable policy name.",
+		Hint: "Use " + v.Description(ctx) + ".",
+	}, req.Path)
+}
