@@ -2,9 +2,10 @@ package provider
 
 import "sync"
 
-// awaited are the credentials that this run is going to issue or to change, and has not
-// yet. A secret of theirs that there is none of now may be there in a moment: Terraform
-// opens ephemeral resources at plan already, as soon as it knows their arguments.
+// awaited are the credentials that this run is going to issue, or to change so that other
+// versions are accepted, and has not yet. What is refused of them now may be there in a
+// moment: Terraform opens ephemeral resources at plan already, as soon as it knows their
+// arguments.
 type awaited struct {
 	mu    sync.Mutex
 	names map[string]struct{}

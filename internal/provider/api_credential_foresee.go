@@ -24,7 +24,9 @@ func (r *apiCredentialResource) foresee(ctx context.Context, prior, plan *apiCre
 		return
 	}
 	name, isNew := plan.Name.ValueString(), prior == nil || !prior.Name.Equal(plan.Name)
-	r.client.awaited.announce(name)
+	if plan.Versions.IsUnknown() {
+		r.client.awaited.announce(name)
+	}
 	if isNew && prior != nil {
 		r.client.warnCaller(ctx, services, prior.Name.ValueString(), nil, diags)
 	}

@@ -161,6 +161,12 @@ func TestEphemeralSecretOfWhatIsToCome(t *testing.T) {
 		c.carryOut(p, botConfig)
 		open(t, c, "known")
 	})
+	t.Run("another change", func(t *testing.T) {
+		c := newCredential(t, with(botConfig, "enabled", false))
+		c.plan(t, c.resource, c.state, with(botConfig, "enabled", false, "owner", "ada"))
+		_, diagnostics := c.open(t, values{"credential_id": "bot"})
+		wantDiagnostic(t, diagnostics, "credential_id", "ERROR", "disabled")
+	})
 	t.Run("and still is not there", func(t *testing.T) {
 		c := newCredential(t, botConfig)
 		c.apply(with(botConfig, "enabled", false))
