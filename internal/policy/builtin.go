@@ -26,17 +26,19 @@ func (b *builtIn) String() string {
 
 // forbids tells why a version of a credential is not accepted at a time, nil if it is. If
 // the time is not known, whatever ends at some time has ended.
-func (s Standing) forbids(subject string, at time.Time) *builtIn {
-	subject = fmt.Sprintf("version %d of %s", s.Number, subject)
+func (s Standing) forbids(name string, at time.Time) *builtIn {
+	because := func(rule, format string, args ...any) *builtIn {
+		return &builtIn{rule, fmt.Sprintf("version %d of credential %q ", s.Number, name) + fmt.Sprintf(format, args...)}
+	}
 	switch {
 	case s.Barred != "":
-		return &builtIn{ruleCredential, subject + " is " + s.Barred}
+		return because(ruleCredential, "is %s", s.Barred)
 	case s.Until.IsZero():
 		return nil
 	case at.IsZero():
-		return &builtIn{ruleExpiry, fmt.Sprintf("%s ends on %s, and the time of the request is not known", subject, stamp(s.Until))}
+		return because(ruleExpiry, "ends at %s, and the time of the request is not known", stamp(s.Until))
 	case !at.Before(s.Until):
-		return &builtIn{ruleExpiry, fmt.Sprintf("%s is %s since %s", subject, s.Ending, stamp(s.Until))}
+		return because(ruleExpiry, "is %s since %s", s.Ending, stamp(s.Until))
 	default:
 		return nil
 	}
@@ -62,12 +64,8 @@ func (p *Principal) standing(number int) *Standing {
 	return nil
 }
 
-// version returns a version of a key that was finished, the current one for 0; nil if
-// there is none.
-func version(k *keyring.Key, number int) *keyring.Version {
-	if number == 0 {
-		return k.Current()
-	}
+// finished returns a version of a key that is there for use; nil if there is none.
+func finished(k *keyring.Key, number int) *keyring.Version {
 	if v := k.Versions[number]; v != nil && !v.Pending {
 		return v
 	}

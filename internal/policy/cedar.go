@@ -2,12 +2,10 @@ package policy
 
 import (
 	"errors"
-	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
 
 	"github.com/cedar-policy/cedar-go"
+	stable "github.com/cedar-policy/cedar-go/ast"
 	"github.com/cedar-policy/cedar-go/types"
 	"github.com/cedar-policy/cedar-go/x/exp/ast"
 	"github.com/cedar-policy/cedar-go/x/exp/eval"
@@ -21,15 +19,24 @@ import (
 // clause is one policy of Cedar, with what its syntax tells.
 type clause struct {
 	cedar *cedar.Policy
+	// asked is the policy for any action: which ones it is about is told by its rule.
+	asked *cedar.Policy
 	id    string // as annotated; may be empty
 	line  int
 
-	reads       variables // by its conditions, those apart that only stand for its scope
-	conditional bool      // it has such conditions
-	readsTime   bool
-	zones       []string // whose clocks it reads, sorted
-	mayFail     bool     // validated, it may still come to an error
-	mentions    []entity // wherever they are
+	parts     []*part   // its conditions, apart from those that only stand for its scope
+	reads     variables // by the parts
+	readsTime bool
+	zones     []string // whose clocks it reads, sorted
+	mentions  []entity // wherever they are
+}
+
+// part is one of several conditions that a policy takes. They are evaluated one after the
+// other, until one does not hold or fails.
+type part struct {
+	cedar   *cedar.Policy // permits whatever the condition holds for
+	reads   variables
+	mayFail bool // validated, it may still come to an error
 }
 
 // variables is a set of the variables of Cedar.
@@ -46,30 +53,11 @@ var variableBits = map[types.String]variables{
 	"principal": readsPrincipal, "action": readsAction, "resource": readsResource, "context": readsContext,
 }
 
-// misread is a text that is not Cedar.
-type misread struct {
-	line, column int // 0 if unknown
-	problem      string
-}
-
-func (m *misread) Error() string {
-	if m.line == 0 {
-		return m.problem
-	}
-	return fmt.Sprintf("near line %d, column %d: %s", m.line, m.column, m.problem)
-}
-
-var (
-	positionPattern = regexp.MustCompile(`<input>:(\d+):(\d+)(?: "(?:[^"\\]|\\.)*")?: (.*)$`)
-	expectedPattern = regexp.MustCompile(`^exact got (.*) want (.*)$`)
-)
-
-// parse reads Cedar. The first scopes conditions of each policy are not counted among
-// its conditions.
+// parse reads Cedar. The first scopes conditions of each policy only stand for its scope.
 func parse(text string, scopes int) ([]*clause, error) {
 	policies, err := cedar.NewPolicyListFromBytes("", []byte(text))
 	if err != nil {
-		return nil, newMisread(err)
+		return nil, misread(err)
 	}
 	clauses := make([]*clause, len(policies))
 	for i, p := range policies {
@@ -78,42 +66,48 @@ func parse(text string, scopes int) ([]*clause, error) {
 	return clauses, nil
 }
 
-func newMisread(err error) *misread {
-	parts := positionPattern.FindStringSubmatch(err.Error())
-	if parts == nil {
-		return &misread{problem: err.Error()}
-	}
-	line, _ := strconv.Atoi(parts[1]) // the pattern has made sure of digits
-	column, _ := strconv.Atoi(parts[2])
-	problem := parts[3]
-	if tokens := expectedPattern.FindStringSubmatch(problem); tokens != nil {
-		problem = fmt.Sprintf("found %q where %q is expected", tokens[1], tokens[2])
-		if tokens[1] == "" {
-			problem = fmt.Sprintf("the text ends where %q is expected", tokens[2])
-		}
-	}
-	return &misread{line, column, problem}
-}
-
 func newClause(p *cedar.Policy, scopes int) *clause {
 	tree := (*ast.Policy)(p.AST())
-	c := &clause{
-		cedar: p, id: string(p.Annotations()["id"]), line: p.Position().Line, conditional: len(tree.Conditions) > scopes,
-	}
+	c := &clause{cedar: p, id: string(p.Annotations()["id"]), line: p.Position().Line}
+	anyAction := *tree
+	anyAction.Action = ast.ScopeTypeAll{}
+	c.asked = fromTree(&anyAction)
 	for _, scope := range []ast.IsScopeNode{tree.Principal, tree.Resource} {
 		for _, e := range scopeEntities(scope) {
 			c.mention(e)
 		}
 	}
 	for i, condition := range tree.Conditions {
-		ast.Inspect(ast.NewNode(condition.Body), func(n ast.IsNode) bool {
-			c.visit(n, i >= scopes)
-			return true
-		})
+		for _, body := range conjuncts(condition) {
+			p := &part{cedar: fromTree(ast.Permit().When(ast.NewNode(body)))}
+			ast.Inspect(ast.NewNode(body), func(n ast.IsNode) bool {
+				c.visit(n)
+				p.visit(n)
+				return true
+			})
+			if i >= scopes {
+				c.parts = append(c.parts, p)
+				c.reads |= p.reads
+			}
+		}
 	}
 	slices.Sort(c.zones)
 	c.zones = slices.Compact(c.zones)
 	return c
+}
+
+func fromTree(tree *ast.Policy) *cedar.Policy { return cedar.NewPolicyFromAST((*stable.Policy)(tree)) }
+
+// conjuncts takes a condition apart, in the order of evaluation.
+func conjuncts(c ast.ConditionType) []ast.IsNode {
+	if c.Condition == ast.ConditionUnless {
+		return []ast.IsNode{ast.Not(ast.NewNode(c.Body)).AsIsNode()}
+	}
+	if and, ok := c.Body.(ast.NodeTypeAnd); ok {
+		return slices.Concat(conjuncts(ast.ConditionType{Condition: ast.ConditionWhen, Body: and.Left}),
+			conjuncts(ast.ConditionType{Condition: ast.ConditionWhen, Body: and.Right}))
+	}
+	return []ast.IsNode{c.Body}
 }
 
 func (c *clause) mention(e types.EntityUID) {
@@ -121,29 +115,31 @@ func (c *clause) mention(e types.EntityUID) {
 }
 
 // visit notes what a node of a condition tells.
-func (c *clause) visit(n ast.IsNode, counts bool) {
-	if v, ok := n.(ast.NodeValue); ok {
-		if e, ok := v.Value.(types.EntityUID); ok {
+func (c *clause) visit(n ast.IsNode) {
+	switch n := n.(type) {
+	case ast.NodeValue:
+		if e, ok := n.Value.(types.EntityUID); ok {
 			c.mention(e)
 		}
-	}
-	if !counts {
-		return
-	}
-	switch n := n.(type) {
-	case ast.NodeTypeVariable:
-		c.reads |= variableBits[n.Name]
 	case ast.NodeTypeAccess:
 		c.attribute(n.Arg, n.Value)
-		c.mayFail = c.mayFail || !isSure(n.Arg)
 	case ast.NodeTypeHas:
 		c.attribute(n.Arg, n.Value)
+	}
+}
+
+func (p *part) visit(n ast.IsNode) {
+	switch n := n.(type) {
+	case ast.NodeTypeVariable:
+		p.reads |= variableBits[n.Name]
+	case ast.NodeTypeAccess:
+		p.mayFail = p.mayFail || !isSure(n.Arg)
 	case ast.NodeTypeGetTag:
-		c.mayFail = c.mayFail || !isSure(n.Left)
+		p.mayFail = p.mayFail || !isSure(n.Left)
 	case ast.NodeTypeAdd, ast.NodeTypeSub, ast.NodeTypeMult, ast.NodeTypeNegate:
-		c.mayFail = true // numbers may overflow
+		p.mayFail = true // numbers may overflow
 	case ast.NodeTypeExtensionCall:
-		c.mayFail = c.mayFail || slices.Contains([]types.Path{"toDate", "offset", "durationSince"}, n.Name)
+		p.mayFail = p.mayFail || slices.Contains([]types.Path{"toDate", "offset", "durationSince"}, n.Name)
 	}
 }
 
@@ -252,51 +248,25 @@ func (v validator) check(c *clause) []string {
 	return problems
 }
 
-// outcome is a set of what a policy may come to.
-type outcome uint8
-
-const (
-	holds outcome = 1 << iota
-	holdsNot
-	fails
-)
-
-// unknown is the context of a request of which nothing is known.
-func unknown() types.Value { return eval.Variable("context") }
-
-// outcomes tells what a policy whose scope applies may come to in the requests of a
-// caller for an action with a key, whatever their context is.
-func (c *clause) outcomes(entities types.EntityMap, principal, action, resource types.EntityUID) outcome {
-	if !c.conditional {
-		return holds
+// outcomes tells what a condition may come to in the requests of a caller for an action
+// with a key, whatever their context is.
+func (p *part) outcomes(entities types.EntityMap, principal, action, resource types.EntityUID) outcome {
+	switch {
+	case p.reads&readsContext == 0:
+		return p.evaluate(entities, cedar.Request{Principal: principal, Action: action, Resource: resource})
+	case p.mayFail:
+		return holds | holdsNot | fails
+	case p.reads == readsContext:
+		return holds | holdsNot
 	}
-	possible := holds | holdsNot
-	if c.reads&readsContext == 0 || c.reads&^readsContext != 0 {
-		possible = c.partial(entities, principal, action, resource)
-	}
-	if c.mayFail && c.reads&readsContext != 0 && possible != fails {
-		possible |= fails
-	}
-	return possible
-}
-
-func (c *clause) partial(entities types.EntityMap, principal, action, resource types.EntityUID) outcome {
-	env := eval.Env{Entities: entities, Principal: principal, Action: action, Resource: resource, Context: unknown()}
-	rest, ok := eval.PartialPolicy(env, (*ast.Policy)(c.cedar.AST()))
+	env := eval.Env{Entities: entities, Principal: principal, Action: action, Resource: resource, Context: eval.Variable("context")}
+	rest, ok := eval.PartialPolicy(env, (*ast.Policy)(p.cedar.AST()))
 	switch {
 	case !ok:
 		return holdsNot
 	case len(rest.Conditions) == 0:
 		return holds
-	}
-	if _, failed := eval.ToPartialError(rest.Conditions[len(rest.Conditions)-1].Body); !failed {
+	default:
 		return holds | holdsNot
 	}
-	if len(rest.Conditions) > 1 {
-		return holdsNot | fails // one before it may not hold
-	}
-	return fails
 }
-
-// quoted is a text as Cedar writes it.
-func quoted(s string) string { return string(types.String(s).MarshalCedar()) }

@@ -6,6 +6,26 @@ import (
 	"github.com/cedar-policy/cedar-go/types"
 )
 
+// entityType is a type of entity in Cedar, see schemaText.
+type entityType string
+
+const (
+	credentialType entityType = "Credential"
+	keyType        entityType = "Key"
+	ownerType      entityType = "Owner"
+	tagType        entityType = "Tag"
+	actionType     entityType = "Action"
+)
+
+// entity is the name of an entity in Cedar.
+type entity struct {
+	Type entityType
+	ID   string
+}
+
+// String returns the entity as Cedar writes it.
+func (e entity) String() string { return string(e.Type) + "::" + quoted(e.ID) }
+
 func (e entity) uid() types.EntityUID {
 	return types.NewEntityUID(types.EntityType(e.Type), types.String(e.ID))
 }
@@ -52,3 +72,6 @@ func (w World) entities() types.EntityMap {
 	}
 	return all
 }
+
+// quoted is a text as Cedar writes it.
+func quoted(s string) string { return string(types.String(s).MarshalCedar()) }

@@ -1,9 +1,12 @@
 package policy
 
 import (
+	"cmp"
+	"iter"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/cedar-policy/cedar-go/types"
 )
 
 // Grant is one thing that a principal may do with a key, with some version of each.
@@ -18,26 +21,21 @@ type Grant struct {
 // Grants lists everything that the policies together allow, sorted by principal, key
 // and action. At the zero time no credential is taken to have expired.
 func (e *Engine) Grants(now time.Time) []Grant {
-	s := survey{Engine: e, actions: actionsByName(), known: map[inquiry]outcome{}}
-	able := make([]actionSet, len(e.targets))
-	for i, t := range e.targets {
-		for _, n := range t.Numbers() {
-			if v := t.Versions[n]; !v.Pending {
-				able[i] |= does(t.Key, v, now)
-			}
+	s := survey{Engine: e, known: map[inquiry]outcome{}}
+	for i, name := range actionNames {
+		s.uids[i] = entity{actionType, string(name)}.uid()
+	}
+	count := 0
+	for range e.permitted(now) {
+		count++
+	}
+	grants := make([]Grant, 0, count)
+	for p := range e.permitted(now) {
+		if g, ok := s.grant(p); ok {
+			grants = append(grants, g)
 		}
 	}
-	for _, c := range e.callers {
-		if !slices.ContainsFunc(c.Versions, func(s Standing) bool { return s.isAcceptedAt(now) }) {
-			continue
-		}
-		for i, t := range e.targets {
-			if able[i] != 0 && meet(c.rules, t.rules, e.index.permits) {
-				s.pair(c, t, able[i])
-			}
-		}
-	}
-	return s.grants
+	return grants
 }
 
 // GrantsThrough lists the grants to which the named policy contributes a permit.
@@ -45,22 +43,39 @@ func (e *Engine) GrantsThrough(name string, now time.Time) []Grant {
 	return slices.DeleteFunc(e.Grants(now), func(g Grant) bool { return !slices.Contains(g.Policies, name) })
 }
 
-// survey lists grants. Whether a pair is in the scope of a rule is told by the index, so
-// that Cedar is asked only about conditions, and only once about each that does not
-// depend on everything.
-type survey struct {
-	*Engine
-	actions []int // indices of actionNames, by name
-	known   map[inquiry]outcome
-	grants  []Grant
+// pairing is a caller, an action, and a key that does it.
+type pairing struct {
+	*caller
+	*target
+	action int // index of actionNames
 }
 
-// inquiry is a rule, with as much of a request as its outcome depends on.
-type inquiry struct {
-	rule   int
-	caller *caller
-	target *target
-	action int
+// permitted iterates over everything that is in the scope of a permit, in the order of
+// grants.
+func (e *Engine) permitted(now time.Time) iter.Seq[pairing] {
+	able := make([]actionSet, len(e.targets))
+	for i, t := range e.targets {
+		for _, n := range t.Numbers() {
+			if v := t.Key.Versions[n]; !v.Pending {
+				able[i] |= does(t.Key, v, now)
+			}
+		}
+	}
+	actions := actionsByName()
+	return func(yield func(pairing) bool) {
+		for _, c := range e.callers {
+			if !slices.ContainsFunc(c.Versions, func(s Standing) bool { return s.isAcceptedAt(now) }) {
+				continue
+			}
+			for i, t := range e.targets {
+				for _, a := range actions {
+					if able[i]&(1<<a) != 0 && meet(c.rules, t.rules, e.index.permits[a]) && !yield(pairing{c, t, a}) {
+						return
+					}
+				}
+			}
+		}
+	}
 }
 
 // actionsByName returns the indices of actionNames in the order of the names.
@@ -69,62 +84,86 @@ func actionsByName() []int {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortFunc(order, func(a, b int) int { return strings.Compare(string(actionNames[a]), string(actionNames[b])) })
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(actionNames[a], actionNames[b]) })
 	return order
 }
 
-// pair adds the grants of a caller for those actions that a key does.
-func (s *survey) pair(c *caller, t *target, able actionSet) {
-	for _, action := range s.actions {
-		if able&(1<<action) == 0 {
-			continue
+// survey finds out about grants. Whether something is in the scope of a rule is told by
+// the index, so that Cedar is asked only about conditions, and only once about each that
+// does not depend on everything.
+type survey struct {
+	*Engine
+	uids  [len(actionNames)]types.EntityUID
+	known map[inquiry]outcome
+}
+
+// inquiry is a condition, with as much of a request as its outcome depends on.
+type inquiry struct {
+	part   *part
+	caller *caller
+	target *target
+	action int
+}
+
+// grant returns what is granted; ok is false if nothing ever is.
+func (s *survey) grant(p pairing) (_ Grant, ok bool) {
+	var through []string
+	var isSure, isConditional bool
+	for i := range common(p.caller.rules, p.target.rules, s.index.actions[p.action]) {
+		r := s.rules[i]
+		possible := s.outcomes(r, p)
+		isConditional = isConditional || possible&fails != 0
+		switch {
+		case possible == fails, r.effect == Forbid && possible&holdsNot == 0:
+			return Grant{}, false
+		case r.effect == Forbid:
+			isConditional = isConditional || possible&holds != 0
+		case possible&holds != 0:
+			through = r.through(through)
+			isSure = isSure || possible == holds
 		}
-		var through []string
-		var isSure, isConditional, isForbidden bool
-		for i := range common(c.rules, t.rules, s.index.actions[action]) {
-			r := s.rules[i]
-			possible := s.outcomes(i, c, t, action)
-			isConditional = isConditional || possible&fails != 0
-			switch {
-			case possible == fails, r.effect == Forbid && possible&holdsNot == 0:
-				isForbidden = true
-			case r.effect == Forbid:
-				isConditional = isConditional || possible&holds != 0
-			case possible&holds != 0:
-				through = append(through, r.policy)
-				isSure = isSure || possible == holds
-			}
-		}
-		if isForbidden || len(through) == 0 {
-			continue
-		}
-		slices.Sort(through)
-		s.grants = append(s.grants, Grant{
-			Principal: c.Name, Action: actionNames[action], Key: t.Spec.Name, Conditional: isConditional || !isSure, Policies: slices.Compact(through),
-		})
+	}
+	return Grant{
+		Principal: p.caller.Name, Action: actionNames[p.action], Key: p.target.Spec.Name, Conditional: isConditional || !isSure, Policies: through,
+	}, len(through) > 0
+}
+
+// through adds the rule's policy to a sorted list, which is not changed.
+func (r *rule) through(policies []string) []string {
+	i, found := slices.BinarySearch(policies, r.policy)
+	switch {
+	case found:
+		return policies
+	case len(policies) == 0:
+		return r.alone
+	default:
+		return slices.Insert(slices.Clone(policies), i, r.policy)
 	}
 }
 
-// outcomes is what a rule in whose scope a pair is may come to.
-func (s *survey) outcomes(i int, c *caller, t *target, action int) outcome {
-	r := s.rules[i]
-	if !r.conditional {
-		return holds
-	}
-	about := inquiry{rule: i, action: -1}
-	if r.reads&readsPrincipal != 0 {
-		about.caller = c
-	}
-	if r.reads&readsResource != 0 {
-		about.target = t
-	}
-	if r.reads&readsAction != 0 {
-		about.action = action
-	}
-	possible, ok := s.known[about]
-	if !ok {
-		possible = r.outcomes(s.entities, c.uid, entity{actionType, string(actionNames[action])}.uid(), t.uid)
-		s.known[about] = possible
+// outcomes is what a rule in whose scope something is may come to.
+func (s *survey) outcomes(r *rule, p pairing) outcome {
+	possible := holds
+	for _, condition := range r.parts {
+		if possible&holds == 0 {
+			break
+		}
+		about := inquiry{part: condition, action: -1}
+		if condition.reads&readsPrincipal != 0 {
+			about.caller = p.caller
+		}
+		if condition.reads&readsResource != 0 {
+			about.target = p.target
+		}
+		if condition.reads&readsAction != 0 {
+			about.action = p.action
+		}
+		one, ok := s.known[about]
+		if !ok {
+			one = condition.outcomes(s.entities, p.caller.uid, s.uids[p.action], p.target.uid)
+			s.known[about] = one
+		}
+		possible = possible.then(one)
 	}
 	return possible
 }

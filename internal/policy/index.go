@@ -51,27 +51,28 @@ type index struct {
 	anyPrincipal bitset
 	anyKey       bitset
 	actions      [len(actionNames)]bitset
-	permits      bitset
+	permits      [len(actionNames)]bitset // those of actions that permit
 }
 
 func newIndex(rules []*rule) *index {
 	x := &index{
 		size: len(rules), principals: map[entity]bitset{}, keys: map[entity]bitset{},
-		anyPrincipal: newBitset(len(rules)), anyKey: newBitset(len(rules)), permits: newBitset(len(rules)),
+		anyPrincipal: newBitset(len(rules)), anyKey: newBitset(len(rules)),
 	}
 	for a := range x.actions {
-		x.actions[a] = newBitset(len(rules))
+		x.actions[a], x.permits[a] = newBitset(len(rules)), newBitset(len(rules))
 	}
 	for i, r := range rules {
 		x.enter(i, x.principals, x.anyPrincipal, r.principals)
 		x.enter(i, x.keys, x.anyKey, r.keys)
 		for a := range x.actions {
-			if r.actions&(1<<a) != 0 {
-				x.actions[a].add(i)
+			if r.actions&(1<<a) == 0 {
+				continue
 			}
-		}
-		if r.effect == Permit {
-			x.permits.add(i)
+			x.actions[a].add(i)
+			if r.effect == Permit {
+				x.permits[a].add(i)
+			}
 		}
 	}
 	return x

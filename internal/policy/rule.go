@@ -1,32 +1,18 @@
 package policy
 
-import "slices"
-
-// entityType is a type of entity in Cedar, see schemaText.
-type entityType string
-
-const (
-	credentialType entityType = "Credential"
-	keyType        entityType = "Key"
-	ownerType      entityType = "Owner"
-	tagType        entityType = "Tag"
-	actionType     entityType = "Action"
+import (
+	"fmt"
+	"slices"
 )
-
-// entity is the name of an entity in Cedar.
-type entity struct {
-	Type entityType
-	ID   string
-}
-
-// String returns the entity as Cedar writes it.
-func (e entity) String() string { return string(e.Type) + "::" + quoted(e.ID) }
 
 // rule is one policy of Cedar: a statement, or a part of a text. The scope tells, without
 // asking Cedar, which requests it cannot apply to.
 type rule struct {
-	policy string // the name of the access policy
-	label  string // what it is called there: "statement 2", `cedar policy "desk"`
+	policy string   // the name of the access policy
+	label  string   // what it is called there: "statement 2", `Cedar policy "desk"`
+	title  string   // what it is called elsewhere: `policy "trading", statement 2`
+	reason string   // what a decision says of it if it holds: "permitted by …"
+	alone  []string // the policy, as a list
 	at     Place
 	effect Effect
 
@@ -49,5 +35,12 @@ func (r *rule) named() []entity {
 	return all
 }
 
-// title is the rule's name for a person.
-func (r *rule) title() string { return "policy " + quoted(r.policy) + ", " + r.label }
+// call gives the rule its names.
+func (r *rule) call(label string) *rule {
+	r.label, r.title = label, fmt.Sprintf("policy %q, %s", r.policy, label)
+	r.reason, r.alone = "permitted by "+r.title, []string{r.policy}
+	if r.effect == Forbid {
+		r.reason = "forbidden by " + r.title
+	}
+	return r
+}

@@ -27,9 +27,9 @@ func (r *reader) statement(policy string, index int, s Statement) *rule {
 		r.wrong("effect", "", fmt.Sprintf("There is no effect %q.", s.Effect), `Use "permit" or "forbid".`)
 	}
 	out := &rule{
-		policy: policy, label: fmt.Sprintf("statement %d", index+1), at: r.at, effect: s.Effect, condition: s.Condition,
-		actions: r.actions(s.Actions),
+		policy: policy, at: r.at, effect: s.Effect, condition: s.Condition, actions: r.actions(s.Actions),
 	}
+	out.call(fmt.Sprintf("statement %d", index+1))
 	out.principals = r.selectors("principals", s.Principals, r.principal)
 	out.keys = r.selectors("keys", s.Keys, r.key)
 	conditions := r.condition(s.Condition)

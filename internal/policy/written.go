@@ -65,12 +65,13 @@ func (r *reader) zones(clauses []*clause) []string {
 // like any action; to permit that it has to name it.
 func writtenRule(policy string, index int, c *clause) *rule {
 	effect, principals, keys, actions, isAny := c.scope()
-	r := &rule{
-		policy: policy, label: fmt.Sprintf("Cedar policy %d", index+1), at: Place{Statement: -1, Field: "cedar"},
-		effect: effect, principals: principals, keys: keys, isAnyAction: isAny, clause: c,
-	}
+	label := fmt.Sprintf("Cedar policy %d", index+1)
 	if c.id != "" {
-		r.label = fmt.Sprintf("Cedar policy %q", c.id)
+		label = fmt.Sprintf("Cedar policy %q", c.id)
+	}
+	r := &rule{
+		policy: policy, at: Place{Statement: -1, Field: "cedar"},
+		effect: effect, principals: principals, keys: keys, isAnyAction: isAny, clause: c,
 	}
 	for _, name := range actions {
 		r.actions |= setOf(Action(name))
@@ -81,5 +82,5 @@ func writtenRule(policy string, index int, c *clause) *rule {
 			r.actions = anyAction
 		}
 	}
-	return r
+	return r.call(label)
 }
