@@ -37,23 +37,32 @@ func TestBinary(t *testing.T) {
 // directory with the given configuration.
 func newBinaryCLI(t *testing.T, cgo, configuration string) *cli {
 	t.Helper()
-	c := &cli{t: t, dir: t.TempDir(), path: findCLI(t)}
-	mirror := t.TempDir()
+	c := attach(t, nil)
+	c.useBinary(cgo)
+	c.configure(configuration)
+	c.mustRun("init")
+	return c
+}
+
+// useBinary builds the provider into a filesystem mirror, and has the CLI start it
+// from there instead of attaching to the one in this process.
+func (c *cli) useBinary(cgo string) {
+	c.t.Helper()
+	mirror := c.t.TempDir()
 	for _, host := range []string{"registry.terraform.io", "registry.opentofu.org"} {
 		dir := filepath.Join(mirror, host, "keystead", "hsm", "0.0.1", runtime.GOOS+"_"+runtime.GOARCH)
 		build := exec.Command("go", "build", "-o", filepath.Join(dir, "terraform-provider-hsm_v0.0.1"), "../..")
 		build.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
 		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("go build: %v\n%s", err, out)
+			c.t.Fatalf("go build: %v\n%s", err, out)
 		}
+		delete(c.reattach, host+"/keystead/hsm")
 	}
-	settings := filepath.Join(t.TempDir(), "cli.tfrc")
+	settings := filepath.Join(c.t.TempDir(), "cli.tfrc")
 	text := fmt.Sprintf("provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", mirror)
 	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
-	c.env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+settings, "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "HSM_PIN="+softhsm.PIN)
-	c.configure(configuration)
-	c.mustRun("init")
-	return c
+	c.setenv("TF_CLI_CONFIG_FILE", settings)
+	c.setReattach()
 }

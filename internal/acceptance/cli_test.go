@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6/tf6server"
 
 	"github.com/keystead/terraform-provider-hsm/internal/assembly"
@@ -34,6 +35,8 @@ type cli struct {
 	env  []string
 	path string
 
+	reattach map[string]any // by the provider's address
+
 	mu   sync.Mutex
 	time time.Time
 	shut []func() error
@@ -45,13 +48,43 @@ var start = time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
 // newCLI serves a provider and initialises a directory with the given configuration.
 func newCLI(t *testing.T, configuration string) *cli {
 	t.Helper()
-	c := &cli{t: t, dir: t.TempDir(), time: start, path: findCLI(t)}
-	t.Setenv("HSM_PIN", softhsm.PIN) // for the provider, which runs in this process
-	c.env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+os.DevNull, "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1",
-		"TF_REATTACH_PROVIDERS="+c.serve())
+	c := attach(t, nil)
 	c.configure(configuration)
 	c.mustRun("init")
 	return c
+}
+
+// attach makes an empty working directory with a CLI that finds our provider in this
+// process, and other ones by their source, "hashicorp/vault".
+func attach(t *testing.T, others map[string]tfprotov6.ProviderServer) *cli {
+	t.Helper()
+	c := &cli{t: t, dir: t.TempDir(), time: start, path: findCLI(t), reattach: map[string]any{}}
+	t.Setenv("HSM_PIN", softhsm.PIN) // for the provider, which runs in this process
+	newProvider := provider.New("test", func(s config.Settings) *provider.Services {
+		services, shut := assembly.Services(s, c.now)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.shut = append(c.shut, shut)
+		return services
+	})
+	t.Cleanup(c.end)
+	c.env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+os.DevNull, "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1")
+	c.serve("keystead/hsm", providerserver.NewProtocol6(newProvider()))
+	for source, other := range others {
+		c.serve(source, func() tfprotov6.ProviderServer { return other })
+	}
+	c.setReattach()
+	return c
+}
+
+// setReattach tells the CLI which providers to attach to.
+func (c *cli) setReattach() {
+	c.t.Helper()
+	text, err := json.Marshal(c.reattach)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.setenv("TF_REATTACH_PROVIDERS", string(text))
 }
 
 // findCLI returns terraform or tofu: as make test says, or from PATH.
@@ -69,34 +102,23 @@ func findCLI(t *testing.T) string {
 	return ""
 }
 
-// serve starts the provider and returns how to attach to it.
-func (c *cli) serve() string {
+// serve starts a provider and notes how to attach to it.
+func (c *cli) serve(source string, server func() tfprotov6.ProviderServer) {
 	c.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	attach, closed := make(chan *plugin.ReattachConfig, 1), make(chan struct{})
-	newProvider := provider.New("test", func(s config.Settings) *provider.Services {
-		services, shut := assembly.Services(s, c.now)
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.shut = append(c.shut, shut)
-		return services
-	})
+	attached, closed := make(chan *plugin.ReattachConfig, 1), make(chan struct{})
 	go func() {
-		_ = tf6server.Serve("registry.terraform.io/keystead/hsm", providerserver.NewProtocol6(newProvider()),
-			tf6server.WithDebug(ctx, attach, closed), tf6server.WithoutLogStderrOverride(), tf6server.WithLoggingSink(c.t),
+		_ = tf6server.Serve("registry.terraform.io/"+source, server,
+			tf6server.WithDebug(ctx, attached, closed), tf6server.WithoutLogStderrOverride(), tf6server.WithLoggingSink(c.t),
 			tf6server.WithGoPluginLogger(hclog.New(&hclog.LoggerOptions{Output: io.Discard})))
 	}()
-	c.t.Cleanup(func() { cancel(); <-closed; c.end() })
-	a := <-attach
+	c.t.Cleanup(func() { cancel(); <-closed })
+	a := <-attached
 	one := map[string]any{
 		"Protocol": string(a.Protocol), "ProtocolVersion": a.ProtocolVersion, "Pid": a.Pid, "Test": true,
 		"Addr": map[string]string{"Network": a.Addr.Network(), "String": a.Addr.String()},
 	}
-	text, err := json.Marshal(map[string]any{"registry.terraform.io/keystead/hsm": one, "registry.opentofu.org/keystead/hsm": one})
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return string(text)
+	c.reattach["registry.terraform.io/"+source], c.reattach["registry.opentofu.org/"+source] = one, one
 }
 
 func (c *cli) now() time.Time {
