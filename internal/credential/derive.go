@@ -40,9 +40,10 @@ func (a Algorithm) size() int {
 //	Context = field(environment) ‖ field(name) ‖ field(version) ‖ field(algorithm) ‖ field(salt)
 //	field(x) = [length of x in bytes]₃₂ ‖ x
 //
-// All numbers are big-endian; version is in decimal digits, salt 16 bytes. Each K(i) is
-// computed in the HSM. OpenSSL's KBKDF computes the same, with Label as its salt and
-// Context as its info.
+// All numbers are big-endian; version is in decimal digits, algorithm by its name, salt
+// 16 bytes; what is text is UTF-8. Each K(i) is computed in the HSM. OpenSSL's KBKDF
+// computes the same from a key that it is given, with Label as its salt and Context as
+// its info; testdata/derivation.json has examples.
 type derivation struct {
 	environment, name string
 	version           int
@@ -50,8 +51,8 @@ type derivation struct {
 	salt              []byte
 }
 
-// input is what goes into the PRF after the counter.
-func (d derivation) input() []byte {
+// fixedInput is Label ‖ 0x00 ‖ Context ‖ [L]₃₂.
+func (d derivation) fixedInput() []byte {
 	b := append([]byte(label), 0)
 	for _, field := range [][]byte{
 		[]byte(d.environment), []byte(d.name), []byte(strconv.Itoa(d.version)), []byte(d.algorithm), d.salt,
@@ -62,11 +63,16 @@ func (d derivation) input() []byte {
 	return binary.BigEndian.AppendUint32(b, uint32(d.algorithm.size()*8)) //nolint:gosec // G115: 256 or 512
 }
 
-// derive computes the secret with a version of the derivation key. The caller wipes it.
-func (d derivation) derive(ctx context.Context, with Deriver, root int) ([]byte, error) {
-	input, key := d.input(), make([]byte, 0, d.algorithm.size())
-	for i := uint32(1); len(key) < d.algorithm.size(); i++ {
-		block, err := with.MAC(ctx, root, append(binary.BigEndian.AppendUint32(nil, i), input...))
+// secret computes the secret with a version of the derivation key. The caller wipes it.
+func (d derivation) secret(ctx context.Context, with Deriver, root int) ([]byte, error) {
+	return counterMode(ctx, with, root, d.fixedInput(), d.algorithm.size())
+}
+
+// counterMode is K(1) ‖ K(2) …, cut to size bytes.
+func counterMode(ctx context.Context, with Deriver, root int, fixedInput []byte, size int) ([]byte, error) {
+	key := make([]byte, 0, size+sha256.Size) // never grows, so that no copy stays behind
+	for i := uint32(1); len(key) < size; i++ {
+		block, err := with.MAC(ctx, root, append(binary.BigEndian.AppendUint32(nil, i), fixedInput...))
 		if err != nil {
 			clear(key)
 			return nil, err
@@ -74,7 +80,8 @@ func (d derivation) derive(ctx context.Context, with Deriver, root int) ([]byte,
 		key = append(key, block...)
 		clear(block)
 	}
-	return key, nil
+	clear(key[size:])
+	return key[:size], nil
 }
 
 // derive computes the secret of a recorded version, and makes sure that it is the one
@@ -90,7 +97,7 @@ func derive(ctx context.Context, with Deriver, environment, name string, v *Vers
 	if err != nil || v.Algorithm.size() == 0 {
 		return nil, wrong("Its record cannot be derived from: it was changed.")
 	}
-	secret, err := derivation{environment, name, v.Number, v.Algorithm, salt}.derive(ctx, with, v.Root)
+	secret, err := derivation{environment, name, v.Number, v.Algorithm, salt}.secret(ctx, with, v.Root)
 	if err != nil {
 		return nil, err
 	}

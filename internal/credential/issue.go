@@ -1,12 +1,14 @@
 package credential
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"fmt"
 	"slices"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
 // Create issues a credential with its first version. The name of a removed credential
@@ -56,7 +58,8 @@ func (s *Service) Create(ctx context.Context, spec Spec) (*Credential, error) {
 }
 
 // issue adds the next version to a credential that is about to be written. The version
-// before is replaced, and accepted until the overlap is over.
+// before is replaced, and accepted until the overlap is over; one that was revoked has
+// none.
 func (s *Service) issue(ctx context.Context, c *Credential, why string) error {
 	before := c.Newest()
 	c.Counter++
@@ -65,7 +68,10 @@ func (s *Service) issue(ctx context.Context, c *Credential, why string) error {
 		return err
 	}
 	if before != nil && before.ReplacedAt.IsZero() {
-		before.ReplacedAt, before.AcceptedUntil = s.now(), s.now().Add(c.Spec.Overlap)
+		before.ReplacedAt, before.AcceptedUntil = v.CreatedAt, v.CreatedAt
+		if before.RevokedAt.IsZero() {
+			before.AcceptedUntil = v.CreatedAt.Add(c.Spec.Overlap)
+		}
 	}
 	c.Versions[v.Number] = v
 	s.note(c, fmt.Sprintf("version %d", v.Number), why)
@@ -77,6 +83,9 @@ func (s *Service) issue(ctx context.Context, c *Credential, why string) error {
 func (s *Service) make(ctx context.Context, c *Credential, v *Version) error {
 	if c.Spec.Type == PublicKey {
 		_, algorithm, err := ParsePublicKey(c.Spec.PublicKey.PEM())
+		if err == nil {
+			err = c.refuseCompromised()
+		}
 		if err != nil {
 			return err
 		}
@@ -88,12 +97,23 @@ func (s *Service) make(ctx context.Context, c *Credential, v *Version) error {
 		return err
 	}
 	salt := newSalt()
-	key, err := derivation{s.Environment.Name(), c.Spec.Name, v.Number, c.Spec.Algorithm, salt}.derive(ctx, s.Deriver, root)
+	key, err := derivation{s.Environment.Name(), c.Spec.Name, v.Number, c.Spec.Algorithm, salt}.secret(ctx, s.Deriver, root)
 	if err != nil {
 		return err
 	}
 	defer clear(key)
 	v.Algorithm, v.Root, v.Salt, v.Fingerprint = c.Spec.Algorithm, root, hex.EncodeToString(salt), fingerprint(key)
+	return nil
+}
+
+// refuseCompromised refuses a public key that was revoked because somebody else may have
+// its private half: it must not come back under another number.
+func (c *Credential) refuseCompromised() error {
+	for _, n := range c.Numbers() {
+		if v := c.Versions[n]; v.RevokedFor == keyring.KeyCompromise && bytes.Equal(v.PublicKey, c.Spec.PublicKey) {
+			return refuse("public_key", fmt.Sprintf("This is the key of version %d, which was revoked as compromised.", n), "Make a new key.")
+		}
+	}
 	return nil
 }
 

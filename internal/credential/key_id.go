@@ -4,13 +4,15 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
 // separator is between the parts of a key id. It is in none of them, and needs no
 // escaping in a URL (RFC 3986 section 2.3).
 const separator = "~"
 
-var partPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,63}$`)
+var environmentPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,63}$`)
 
 // KeyID is what a caller puts into its requests: environment, name and version, as in
 // "prod~market-maker~3".
@@ -21,7 +23,7 @@ func KeyID(environment, name string, version int) string {
 // ParseKeyID reads what KeyID wrote; ok is false for anything else.
 func ParseKeyID(id string) (environment, name string, version int, ok bool) {
 	parts := strings.Split(id, separator)
-	if len(parts) != 3 || !partPattern.MatchString(parts[0]) || !partPattern.MatchString(parts[1]) {
+	if len(parts) != 3 || !environmentPattern.MatchString(parts[0]) || keyring.ValidateName(parts[1]) != nil {
 		return "", "", 0, false
 	}
 	version, err := strconv.Atoi(parts[2])

@@ -2,15 +2,16 @@ package credential
 
 import (
 	"bytes"
-	"crypto/ecdh"
-	"crypto/ecdsa"
-	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
+	"errors"
 	"fmt"
-	"slices"
+	"math/big"
 	"strings"
 
-	"golang.org/x/crypto/ssh"
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
@@ -21,96 +22,148 @@ var algorithms = map[keyring.Algorithm]Algorithm{
 	keyring.Ed25519: Ed25519, keyring.ECP256: ECDSAP256, keyring.ECSecp256k1: ECDSASecp256k1,
 }
 
-const howToMakeKey = "Give an Ed25519, ECDSA P-256 or secp256k1 public key, as PEM (`openssl pkey -in KEY -pubout`) or in OpenSSH's format (the .pub file of `ssh-keygen -t ed25519`)."
+// What a SubjectPublicKeyInfo calls the kinds of keys and curves that are supported (RFC
+// 5480 section 2.1.1, RFC 8410 section 3, SEC 2 appendix A.2.1).
+const (
+	oidEC        = "1.2.840.10045.2.1"
+	oidP256      = "1.2.840.10045.3.1.7"
+	oidSecp256k1 = "1.3.132.0.10"
+	oidEd25519   = "1.3.101.112"
+)
 
-// ParsePublicKey reads a public key as PEM (SubjectPublicKeyInfo, RFC 5280) or in
-// OpenSSH's format: Ed25519, ECDSA on P-256 or secp256k1. Anything else is
-// fault.Invalid, with the Subject "public_key"; the text itself never gets into the
-// error. The same key gives the same result in both formats.
+// foreign names kinds of keys and curves that are well known and not supported.
+var foreign = map[string]string{
+	"1.2.840.113549.1.1.1": "RSA", "1.2.840.113549.1.1.10": "RSA-PSS", "1.2.840.10040.4.1": "DSA",
+	"1.2.840.10045.3.1.1": "ECDSA P-192", "1.3.132.0.33": "ECDSA P-224", "1.3.132.0.34": "ECDSA P-384", "1.3.132.0.35": "ECDSA P-521",
+	"1.3.101.110": "X25519", "1.3.101.111": "X448", "1.3.101.113": "Ed448",
+}
+
+const howToMakeKey = "Give an Ed25519, ECDSA P-256 or secp256k1 public key, as PEM (`openssl genpkey -algorithm ed25519 -out KEY`, then `openssl pkey -in KEY -pubout`) " +
+	"or in OpenSSH's format (the .pub file that `ssh-keygen -t ed25519` writes)."
+
+// ParsePublicKey reads a public key as PEM (SubjectPublicKeyInfo, RFC 5280 section
+// 4.1.2.7) or in OpenSSH's format (RFC 4253 section 6.6): Ed25519, ECDSA on P-256 or, as
+// PEM, on secp256k1. Anything else is fault.Invalid, with the Subject "public_key"; no
+// part of the text gets into the error. The same key gives the same result in both
+// formats, and with a compressed point.
 func ParsePublicKey(text string) (keyring.PublicKey, Algorithm, error) {
+	text = strings.TrimSpace(text)
 	if IsPrivate(text) {
 		return nil, "", refuseKey("This is a private key, which nobody but the caller must have. It is not repeated here.",
-			"Treat that key as disclosed: make a new one, and give its public half.", nil)
+			"Treat that key as disclosed: make a new one, and give its public half.")
 	}
-	var key keyring.PublicKey
-	var err error
-	if strings.Contains(text, "-----BEGIN ") {
-		key, err = parsePEM(text)
-	} else {
-		key, err = parseOpenSSH(text)
+	read := parseOpenSSH
+	if strings.Contains(text, beginPEM) {
+		read = parsePEM
 	}
+	key, err := read(text)
 	if err != nil {
 		return nil, "", err
 	}
 	kind, err := key.Algorithm()
 	if err != nil {
-		return nil, "", refuseKey("The key cannot be read, or is on a curve that is not supported.", howToMakeKey, err)
+		return nil, "", refuseMalformed(err)
 	}
 	algorithm, ok := algorithms[kind]
 	if !ok {
-		return nil, "", refuseKey(fmt.Sprintf("Keys of the kind %s are not supported.", kind), howToMakeKey, nil)
+		return nil, "", refuseKind(string(kind))
 	}
 	if algorithm == Ed25519 && isWeak(key) {
-		return nil, "", refuseKey("The key is weak: it is no proper point of the curve, or one with which anyone can make signatures.", howToMakeKey, nil)
+		return nil, "", refuseKey("The key is weak: it is no proper point of the curve, or one with which anyone can make signatures.", howToMakeKey)
 	}
 	return key, algorithm, nil
 }
 
-func refuseKey(problem, hint string, cause error) error {
-	return &fault.Error{Kind: fault.Invalid, Op: "read public key", Subject: "public_key", Problem: problem, Hint: hint, Cause: cause}
+func refuseKey(problem, hint string) error {
+	return &fault.Error{Kind: fault.Invalid, Op: "read public key", Subject: "public_key", Problem: problem, Hint: hint}
 }
+
+func refuseKind(kind string) error {
+	return refuseKey(fmt.Sprintf("%s keys are not supported.", kind), howToMakeKey)
+}
+
+// refuseMalformed says what keyring says is wrong with a key.
+func refuseMalformed(err error) error {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return refuseKey(f.Problem, howToMakeKey)
+	}
+	return refuseKey("The key cannot be read.", howToMakeKey)
+}
+
+const beginPEM = "-----BEGIN "
 
 func parsePEM(text string) (keyring.PublicKey, error) {
-	block, rest := pem.Decode([]byte(strings.TrimSpace(text)))
+	block, rest := pem.Decode([]byte(text))
 	switch {
+	case strings.Count(text, beginPEM) > 1:
+		return nil, refuseKey("There are several PEM blocks. A version of a credential has one key.", howToMakeKey)
 	case block == nil:
-		return nil, refuseKey("The PEM block cannot be decoded.", howToMakeKey, nil)
-	case len(bytes.TrimSpace(rest)) > 0 || !strings.HasPrefix(strings.TrimSpace(text), "-----BEGIN "):
-		return nil, refuseKey("There is something beside the PEM block. A credential's version has one key.", howToMakeKey, nil)
-	case block.Type == "CERTIFICATE":
-		return nil, refuseKey("This is a certificate, not a public key.", "Take the key out of it: `openssl x509 -in CERTIFICATE -pubkey -noout`.", nil)
+		return nil, refuseKey("The PEM block cannot be decoded.", howToMakeKey)
+	case len(bytes.TrimSpace(rest)) > 0 || len(block.Headers) > 0 || !strings.HasPrefix(text, beginPEM):
+		return nil, refuseKey("There is something beside the key.", howToMakeKey)
+	case strings.Contains(block.Type, "CERTIFICATE"):
+		return nil, refuseKey("This is a certificate or a request for one, not a public key.", "Take the key out of it: `openssl x509 -in CERTIFICATE -pubkey -noout`.")
+	case block.Type == "RSA PUBLIC KEY":
+		return nil, refuseKind("RSA")
 	case block.Type != "PUBLIC KEY":
-		return nil, refuseKey(fmt.Sprintf("A PEM block %q is not a public key of the supported form.", block.Type), howToMakeKey, nil)
+		return nil, refuseKey("This kind of PEM block is not a public key: that has the label PUBLIC KEY.", howToMakeKey)
 	}
-	return keyring.PublicKey(block.Bytes), nil
+	return parseDER(block.Bytes)
 }
 
-func parseOpenSSH(text string) (keyring.PublicKey, error) {
-	text = strings.TrimSpace(text)
-	if text == "" {
-		return nil, refuseKey("It is empty.", howToMakeKey, nil)
+// parseDER looks at a SubjectPublicKeyInfo as far as it takes to say what is wrong with a
+// foreign kind, and to write a compressed point out. The rest is up to keyring.
+func parseDER(der []byte) (keyring.PublicKey, error) {
+	var info struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Key       asn1.BitString
 	}
-	if strings.ContainsAny(text, "\n\r") {
-		return nil, refuseKey("It has several lines. A credential's version has one key.", howToMakeKey, nil)
+	if rest, err := asn1.Unmarshal(der, &info); err != nil || len(rest) > 0 {
+		return nil, refuseKey("In the PEM block is not a public key (SubjectPublicKeyInfo).", howToMakeKey)
 	}
-	parsed, _, options, _, err := ssh.ParseAuthorizedKey([]byte(text))
-	if err != nil || len(options) > 0 {
-		return nil, refuseKey("It is neither PEM nor a public key in OpenSSH's format.", howToMakeKey, nil) // the cause may quote the text
-	}
-	held, ok := parsed.(ssh.CryptoPublicKey)
-	if !ok {
-		return nil, refuseKey(fmt.Sprintf("OpenSSH keys of the type %s are not supported.", parsed.Type()), howToMakeKey, nil)
-	}
-	switch key := held.CryptoPublicKey().(type) {
-	case ed25519.PublicKey:
-		if parsed.Type() == ssh.KeyAlgoED25519 {
-			return keyring.NewEdwardsPublicKey(keyring.Ed25519, key)
+	kind := info.Algorithm.Algorithm.String()
+	if curve := (asn1.ObjectIdentifier{}); kind == oidEC {
+		if _, err := asn1.Unmarshal(info.Algorithm.Parameters.FullBytes, &curve); err != nil {
+			return nil, refuseKey("The key does not name its curve.", "Write it with a named curve: `openssl ec -pubin -in KEY -param_enc named_curve`.")
 		}
-	case *ecdsa.PublicKey:
-		if point, err := key.ECDH(); err == nil && point.Curve() == ecdh.P256() && parsed.Type() == ssh.KeyAlgoECDSA256 {
-			return keyring.NewECPublicKey(keyring.ECP256, point.Bytes())
-		}
+		kind = curve.String()
 	}
-	return nil, refuseKey(fmt.Sprintf("OpenSSH keys of the type %s are not supported.", parsed.Type()), howToMakeKey, nil)
+	if name, ok := foreign[kind]; ok {
+		return nil, refuseKind(name)
+	}
+	if kind != oidEd25519 && kind != oidP256 && kind != oidSecp256k1 {
+		return nil, refuseKey("The kind of the key, or its curve, is not supported.", howToMakeKey)
+	}
+	point := info.Key.RightAlign()
+	if len(point) != 33 || info.Key.BitLength != 8*len(point) || point[0]&^1 != 2 {
+		return keyring.PublicKey(der), nil
+	}
+	written, err := decompress(kind, point)
+	if err != nil {
+		return nil, refuseMalformed(err)
+	}
+	return written, nil
 }
 
-// privateMarks are what only private keys have in them: PEM of every kind, PuTTY, age,
-// and JSON Web Keys with a private member.
-var privateMarks = []string{"PRIVATE KEY", "PUTTY-USER-KEY-FILE", "AGE-SECRET-KEY-", `"D":`, `"D" :`, "PRIVATE-LINES"}
+// decompress writes a point in the compressed form of SEC 1 section 2.3.3 out.
+func decompress(curve string, point []byte) (keyring.PublicKey, error) {
+	switch curve {
+	case oidP256:
+		if x, y := elliptic.UnmarshalCompressed(elliptic.P256(), point); x != nil {
+			return keyring.NewECPublicKey(keyring.ECP256, uncompressed(x, y))
+		}
+	case oidSecp256k1:
+		if key, err := secp256k1.ParsePubKey(point); err == nil {
+			return keyring.NewECPublicKey(keyring.ECSecp256k1, key.SerializeUncompressed())
+		}
+	}
+	return nil, refuseKey("The point is not on a curve that is supported.", howToMakeKey)
+}
 
-// IsPrivate reports whether a text that was meant to be public looks like a private key
-// (PEM, OpenSSH, PuTTY, JWK, age). It must not be shown to anyone then.
-func IsPrivate(text string) bool {
-	upper := strings.ToUpper(text)
-	return slices.ContainsFunc(privateMarks, func(mark string) bool { return strings.Contains(upper, mark) })
+func uncompressed(x, y *big.Int) []byte {
+	point := make([]byte, 65)
+	point[0] = 4
+	x.FillBytes(point[1:33])
+	y.FillBytes(point[33:])
+	return point
 }

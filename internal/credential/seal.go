@@ -12,10 +12,10 @@ import (
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 )
 
-const howToName = "Give an age recipient (age1… or age1pq1…) or an SSH public key (ssh-ed25519 or ssh-rsa)."
+const howToName = "Give an age recipient (age1… or age1pq1…, which `age-keygen` writes) or an SSH public key (ssh-ed25519 or ssh-rsa)."
 
 // ParseRecipient refuses (fault.Invalid, with the Subject "recipients") what a secret
-// cannot be sealed to. The text itself never gets into the error.
+// cannot be sealed to. No part of the text gets into the error.
 func ParseRecipient(text string) error {
 	_, err := parseRecipient(text)
 	return err
@@ -26,11 +26,14 @@ func parseRecipient(text string) (age.Recipient, error) {
 		return nil, refuseRecipient("This is a private key or an age identity, which nobody but its owner must have. It is not repeated here.",
 			"Treat it as disclosed: make a new one, and give its public half.")
 	}
+	text = strings.TrimSpace(text) // files end with a line break
 	var recipient age.Recipient
 	var err error
 	switch {
-	case strings.HasPrefix(text, "age1pq1"):
+	case isHybrid(text):
 		recipient, err = age.ParseHybridRecipient(text)
+	case strings.HasPrefix(text, "age1") && strings.LastIndex(text, "1") > len("age"): // age1NAME1…, as there is no 1 in Bech32's data
+		return nil, refuseRecipient("Recipients of age's plugins are not supported.", howToName)
 	case strings.HasPrefix(text, "age1"):
 		recipient, err = age.ParseX25519Recipient(text)
 	case strings.HasPrefix(text, "ssh-") && !strings.ContainsAny(text, "\n\r"):
@@ -42,6 +45,16 @@ func parseRecipient(text string) (age.Recipient, error) {
 		return nil, refuseRecipient("The recipient is malformed, or of a kind that is not supported.", howToName)
 	}
 	return recipient, nil
+}
+
+// isHybrid reports whether a recipient is a post-quantum one.
+func isHybrid(text string) bool { return strings.HasPrefix(strings.TrimSpace(text), "age1pq1") }
+
+// identityOf is what makes a recipient another one: not the space around it, nor the
+// comment of an SSH key.
+func identityOf(text string) string {
+	fields := strings.Fields(text)
+	return strings.Join(fields[:min(len(fields), 2)], " ")
 }
 
 func refuseRecipient(problem, hint string) error {
@@ -62,22 +75,26 @@ func CheckRecipients(recipients []string) error {
 // seal encrypts a secret, as base64, to recipients.
 func seal(secret []byte, recipients []string) (string, error) {
 	var parsed []age.Recipient
-	for i, text := range recipients {
-		if slices.Contains(recipients[:i], text) {
-			return "", refuseRecipient("The same recipient is named twice.", "Leave one out.")
-		}
+	var named []string
+	for _, text := range recipients {
 		recipient, err := parseRecipient(text)
 		if err != nil {
 			return "", err
 		}
-		parsed = append(parsed, recipient)
+		if slices.Contains(named, identityOf(text)) {
+			return "", refuseRecipient("The same recipient is named twice.", "Leave one out.")
+		}
+		if isHybrid(text) != isHybrid(recipients[0]) {
+			return "", refuseRecipient("The recipients cannot be used together: post-quantum ones (age1pq1…) protect only if all of them are.",
+				"Give recipients of one kind: all post-quantum, or none.")
+		}
+		parsed, named = append(parsed, recipient), append(named, identityOf(text))
 	}
 	var sealed strings.Builder
 	armored := armor.NewWriter(&sealed)
 	w, err := age.Encrypt(armored, parsed...)
 	if err != nil {
-		return "", refuseRecipient("The recipients cannot be used together: post-quantum ones (age1pq1…) protect only as long as all of them are.",
-			"Give recipients of one kind: all post-quantum, or none.")
+		return "", refuseRecipient("Nothing can be encrypted to one of the recipients.", howToName)
 	}
 	text := make([]byte, base64.StdEncoding.EncodedLen(len(secret)))
 	defer clear(text)

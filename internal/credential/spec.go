@@ -53,7 +53,8 @@ type Spec struct {
 	ValidFor  time.Duration `json:"valid_for,omitempty"`
 
 	// RotateEvery is how long a version serves before it is due for a successor; 0 is
-	// for ever. Overlap is how long a replaced version is still accepted; 0 is not at all.
+	// for ever. Overlap is how long a replaced version is still accepted; 0 is not at
+	// all, and with more than RotateEvery there are more than two accepted at a time.
 	RotateEvery       time.Duration     `json:"rotate_every,omitempty"`
 	Overlap           time.Duration     `json:"overlap,omitempty"`
 	RotateWhenChanged map[string]string `json:"rotate_when_changed,omitempty"`

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
@@ -42,7 +43,7 @@ func (s Spec) validateName() error {
 }
 
 func (s Spec) validateOwner() error {
-	if strings.TrimSpace(s.Owner) != s.Owner || s.Owner == "" || len(s.Owner) > 128 || strings.ContainsFunc(s.Owner, unicode.IsControl) {
+	if strings.TrimSpace(s.Owner) != s.Owner || s.Owner == "" || utf8.RuneCountInString(s.Owner) > 128 || strings.ContainsFunc(s.Owner, unicode.IsControl) {
 		return refuse("owner", "A credential needs an owner: who answers for it.",
 			"Name a person or a team, in 1 to 128 characters without control characters, and without spaces around it.")
 	}
@@ -66,16 +67,16 @@ func (s Spec) validateType() error {
 }
 
 func (s Spec) validatePublicKey() error {
-	const onlyForSecrets = "Leave it out, or use type = \"shared_secret\"."
+	const leaveOut = "Leave it out, or use type = \"shared_secret\"."
 	switch {
 	case len(s.PublicKey) == 0:
 		return refuse("public_key", "A credential of the type public_key needs a public key.", howToMakeKey)
 	case s.Algorithm != "":
-		return refuse("algorithm", "The algorithm of a public key follows from the key; it cannot be given beside public_key.", onlyForSecrets)
+		return refuse("algorithm", "The algorithm of a public key follows from the key; it cannot be given beside public_key.", leaveOut)
 	case len(s.Recipients) > 0:
-		return refuse("recipients", "A credential of the type public_key has no secret that could be sealed.", onlyForSecrets)
+		return refuse("recipients", "A credential of the type public_key has no secret that could be sealed.", leaveOut)
 	case s.RotateWhenChanged != nil:
-		return refuse("rotate_when_changed", "A credential of the type public_key gets a new version with another public_key, and in no other way.", onlyForSecrets)
+		return refuse("rotate_when_changed", "A credential of the type public_key gets a new version with another public_key, and in no other way.", leaveOut)
 	}
 	_, _, err := ParsePublicKey(s.PublicKey.PEM())
 	return err

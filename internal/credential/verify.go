@@ -87,7 +87,7 @@ func (v *Verifier) Verify(ctx context.Context, keyID string, message, signature 
 	if state := c.credential.State(c.version, v.now()); state != Active && state != Overlapping {
 		return Principal{}, &Rejection{keyID, rejections[state]}
 	}
-	good := false
+	var good bool
 	if c.verify != nil {
 		good = c.verify(message, signature)
 	} else {
@@ -183,10 +183,10 @@ const (
 )
 
 // Rejection is why a caller is not who it says.
-type Rejection struct {
+type Rejection struct { //nolint:errname // it is a verdict, which happens to travel as an error
 	KeyID  string
 	Reason Reason
 }
 
-// Error says who was rejected and why.
-func (r *Rejection) Error() string { return "API credential " + r.KeyID + ": " + string(r.Reason) }
+// Error says who was rejected and why. The key id is whatever was sent, so it is quoted.
+func (r *Rejection) Error() string { return fmt.Sprintf("API credential %q: %s", r.KeyID, r.Reason) }
