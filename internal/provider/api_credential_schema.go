@@ -84,8 +84,8 @@ func (r *apiCredentialResource) Schema(_ context.Context, _ resource.SchemaReque
 			},
 			"valid_for": schema.StringAttribute{
 				Optional: true, Validators: []validator.String{durationValidator{}},
-				MarkdownDescription: "How long after its issue each version ends." + duration + " Default: for ever. Conflicts with `expires_at`. " +
-					"A change is in place and holds for versions that exist, too.",
+				MarkdownDescription: "How long after its issue each version ends." + duration + " Default: for ever. Conflicts with `expires_at`. A plan after that makes a new version of a " +
+					"shared secret, as `rotate_every` does before. A change is in place and holds for versions that exist, too.",
 			},
 			"rotate_every": schema.StringAttribute{
 				Optional: true, Validators: []validator.String{durationValidator{}},

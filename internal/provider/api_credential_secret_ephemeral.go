@@ -38,7 +38,7 @@ func (e *apiCredentialSecret) Schema(_ context.Context, _ ephemeral.SchemaReques
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "The secret of a `hsm_api_credential` with `type = \"shared_secret\"`, to hand it to another provider's write-only argument. It is derived in the HSM " +
 			"each time, and is the same each time; Terraform keeps it in no plan and in no state.\n\n" +
-			"Only a version that is accepted has a secret: one that was revoked or replaced, has expired, or is suspended is refused. While the plan is " +
+			"Only a version that is accepted has a secret: one that was revoked, has expired, is past its overlap or is suspended is refused. While the plan is " +
 			"about to issue the credential, or to change it so that it will have one, the secret is known only after apply. OpenTofu takes no such answer: " +
 			"there, give `version` as below, or `depends_on`, which have it wait.",
 		Attributes: map[string]schema.Attribute{
