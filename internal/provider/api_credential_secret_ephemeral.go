@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
@@ -40,7 +42,8 @@ func (e *apiCredentialSecret) Schema(_ context.Context, _ ephemeral.SchemaReques
 			"each time, and is the same each time; Terraform keeps it in no plan and in no state.\n\n" +
 			"Only a version that is accepted has a secret: one that was revoked, has expired, is past its overlap or is suspended is refused. While the plan is " +
 			"about to issue the credential, or to change it so that it will have one, the secret is known only after apply. OpenTofu takes no such answer: " +
-			"there, give `version` as below, or `depends_on`, which have it wait.",
+			"there, give `version` as below, or `depends_on`, which have it wait.\n\n" +
+			"Every plan opens it, also one that destroys. So take the block out, or give it `count = 0`, when its credential is disabled or has come to its end.",
 		Attributes: map[string]schema.Attribute{
 			"credential_id": schema.StringAttribute{
 				Required: true, Validators: []validator.String{keyNameValidator{}},
@@ -96,10 +99,22 @@ func (e *apiCredentialSecret) Open(ctx context.Context, req ephemeral.OpenReques
 	case e.client.awaited.has(name) && (fault.Is(err, fault.NotFound) || fault.Is(err, fault.Protected)):
 		m.leaveOpen()
 	default:
-		report(&resp.Diagnostics, err, path.Root("credential_id"))
+		report(&resp.Diagnostics, blocking(err), path.Root("credential_id"))
 		return
 	}
 	resp.Diagnostics.Append(resp.Result.Set(ctx, m)...)
+}
+
+// blocking adds to the refusal of a version what it means for the configuration: nothing
+// of it can be planned or destroyed any more.
+func blocking(err error) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok || f.Kind != fault.Protected {
+		return err
+	}
+	refusal := *f
+	refusal.Hint = strings.TrimSpace(refusal.Hint + " Until then, take the ephemeral resource out of the configuration, or give it count = 0: every plan opens it, also one that destroys.")
+	return &refusal
 }
 
 // fill writes the secret in its three forms, which from then on are masked in whatever

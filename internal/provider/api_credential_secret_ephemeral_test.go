@@ -165,7 +165,7 @@ func TestEphemeralSecretOfWhatIsToCome(t *testing.T) {
 		c := newCredential(t, with(botConfig, "enabled", false))
 		c.plan(t, c.resource, c.state, with(botConfig, "enabled", false, "owner", "ada"))
 		_, diagnostics := c.open(t, values{"credential_id": "bot"})
-		wantDiagnostic(t, diagnostics, "credential_id", "ERROR", "disabled")
+		wantDiagnostic(t, diagnostics, "credential_id", "ERROR", "disabled", "count = 0")
 	})
 	t.Run("and still is not there", func(t *testing.T) {
 		c := newCredential(t, botConfig)
