@@ -25,7 +25,7 @@ func (r *apiCredentialResource) ValidateConfig(ctx context.Context, req resource
 		return
 	}
 	m.checkTexts(&resp.Diagnostics)
-	var said diag.Diagnostics // just now
+	var said diag.Diagnostics // just now, or by the attributes' own validators
 	spec := m.spec(ctx, &said)
 	if resp.Diagnostics.HasError() || said.HasError() || !m.isCheckable() || !m.isWellFormed(spec) {
 		return
@@ -83,7 +83,8 @@ func (r *apiCredentialResource) check(ctx context.Context, prior *apiCredentialM
 	spec := plan.spec(ctx, diags)
 	var was *credential.Spec
 	if prior != nil {
-		recorded := prior.spec(ctx, diags)
+		var past diag.Diagnostics // nobody can do anything about it
+		recorded := prior.spec(ctx, &past)
 		was = &recorded
 	}
 	if !diags.HasError() {
