@@ -83,6 +83,6 @@ func (s *Service) unnamed(ctx context.Context, name string) error {
 	}
 	return &fault.Error{
 		Kind: fault.Protected, Op: "destroy key", Subject: subject(name), Problem: "It is still named by " + strings.Join(by, ", ") + ".",
-		Hint: "Take the key out of what names it first. If this apply was to do both, apply again: the other change has been made by now.",
+		Hint: "Take the key out of what names it, apply that, and then remove the key. One apply cannot do both: Terraform removes a key before it changes what refers to it.",
 	}
 }
