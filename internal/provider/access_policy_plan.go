@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -35,9 +36,12 @@ func (r *accessPolicyResource) ModifyPlan(ctx context.Context, req resource.Modi
 	} else if config.Cedar.IsNull() {
 		plan.Cedar = types.StringUnknown()
 	}
-	if prior != nil && plan.means(*prior) {
+	switch {
+	case prior != nil && !prior.Name.Equal(plan.Name):
+		// A replacement is planned once more, as new.
+	case prior != nil && plan.means(*prior):
 		plan.EffectiveAccess = prior.EffectiveAccess
-	} else if plan.isSpecified() && isKnown(plan.Enabled) {
+	case plan.isSpecified() && isKnown(plan.Enabled):
 		r.foresee(ctx, prior, plan, &resp.Diagnostics)
 	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
@@ -59,9 +63,9 @@ func (r *accessPolicyResource) foresee(ctx context.Context, prior, plan *accessP
 	}
 	callers, keys := policy.Names(spec)
 	world, isWhole := r.client.with(b.world, callers, keys)
-	r.check(spec, b, isWhole, diags)
-	if diags.HasError() || !isWhole || prior != nil && !prior.Name.Equal(plan.Name) {
-		return // a replacement is planned once more, as new
+	r.check(spec, b, diags)
+	if diags.HasError() || !isWhole {
+		return
 	}
 	var was, before access
 	policies := revised(b.policies, spec.Name, &spec)
@@ -92,12 +96,14 @@ func (r *accessPolicyResource) foreseeRemoval(ctx context.Context, prior *access
 }
 
 // check reports what is wrong, or strange, about a policy in the environment as it is
-// going to be. Of something that is not wholly known nobody can say that it is strange.
-func (r *accessPolicyResource) check(spec policy.Spec, b *baseline, isWhole bool, diags *diag.Diagnostics) {
+// going to be. Whom an owner or a tag stands for is not asked as long as not everything
+// is known about those who may have it.
+func (r *accessPolicyResource) check(spec policy.Spec, b *baseline, diags *diag.Diagnostics) {
 	callers, keys := r.client.expected()
-	world, everythingIsWhole := r.client.with(b.world, callers, keys)
+	world, isWhole := r.client.with(b.world, callers, keys)
 	for _, finding := range policy.Check(spec, world, revised(b.policies, spec.Name, nil)) {
-		if finding.Severity == policy.Mistake || isWhole && everythingIsWhole {
+		isGroup := strings.HasPrefix(finding.At.Element, "owner:") || strings.HasPrefix(finding.At.Element, "tag:")
+		if finding.Severity == policy.Mistake || isWhole || !isGroup {
 			reportFinding(diags, finding)
 		}
 	}

@@ -27,9 +27,10 @@ func (r *accessPolicyResource) Schema(_ context.Context, _ resource.SchemaReques
 			"a statement that forbids, the plan tells as a warning.\n\n" +
 			"Some rules are built in and no policy removes them: nothing across environments; nothing with a credential that is revoked, suspended or expired; " +
 			"nothing with a key version whose state does not allow it; nothing when an evaluation fails; and `sign_digest` only where a policy names it.\n\n" +
-			"-> **Keys in use.** A key that a policy names cannot be removed. Terraform may try to remove the key before it has changed the policy; the apply then " +
-			"says so, changes the policy and leaves the key. Apply again. Where key and policy go together, " +
-			"and the policy refers to the key's `id`, Terraform keeps the right order by itself.",
+			"-> **Keys in use.** A key that a policy names cannot be removed. To remove one, take it out of the policy and apply that, then remove the key: " +
+			"in one apply Terraform removes the key before it changes the policy, and the apply stops there however often it is repeated. " +
+			"It changes the policy first if the key was applied with `create_before_destroy = true` before. Key and policy together can be removed " +
+			"in one apply, if the policy refers to the key's `id`.",
 		Attributes: map[string]schema.Attribute{
 			"name": schema.StringAttribute{
 				Required: true, Validators: []validator.String{policyNameValidator{}},

@@ -221,6 +221,9 @@ func (s *server) proposed(resource string, prior, configuration values) values {
 			merged[a.Name] = prior[a.Name]
 		}
 	}
+	for _, b := range s.schema.ResourceSchemas[resource].Block.BlockTypes {
+		merged[b.TypeName] = configuration[b.TypeName]
+	}
 	return merged
 }
 
