@@ -35,7 +35,7 @@ var diagnoses = []diagnosis{
 		return fmt.Sprintf("context.%s is not known of every request, and is read without asking whether it is.", parts[1]),
 			fmt.Sprintf("Ask first: `context has %s && …`.", parts[1])
 	}},
-	{regexp.MustCompile("^unable to guarantee safety of access to tag `(.*)`(?: on entity type `(.*)`)?$"), func(parts []string) (string, string) {
+	{regexp.MustCompile("^unable to guarantee safety of access to tag `(.*?)`(?: on entity type `.*`)?$"), func(parts []string) (string, string) {
 		return fmt.Sprintf("The tag %s may be missing, and is read without asking whether it is there.", parts[1]),
 			fmt.Sprintf("Ask first: `….hasTag(%s) && …`.", parts[1])
 	}},

@@ -20,7 +20,9 @@ func (r *reader) written(policy, text string) []*rule {
 	}
 	check, err := newValidator(r.zones(clauses)...)
 	if err != nil {
-		r.wrong("cedar", "", fmt.Sprintf("The text cannot be validated (%v). This is a bug.", err), "")
+		if len(r.findings) == 0 { // or a zone has a name that is none at all
+			r.wrong("cedar", "", fmt.Sprintf("The text cannot be validated (%v). This is a bug.", err), "")
+		}
 		return nil
 	}
 	rules := make([]*rule, len(clauses))
@@ -43,7 +45,8 @@ func (r *reader) written(policy, text string) []*rule {
 	return rules
 }
 
-// zones returns the time zones whose clocks are read, without those that there are not.
+// zones returns the time zones whose clocks are read. One that there is not is a mistake,
+// and not another one of an attribute that the context does not have.
 func (r *reader) zones(clauses []*clause) []string {
 	var zones []string
 	for _, c := range clauses {
@@ -53,7 +56,6 @@ func (r *reader) zones(clauses []*clause) []string {
 			}
 			if _, err := loadZone(zone); err != nil {
 				r.wrong("cedar", "", fmt.Sprintf("There is no time zone %q.", zone), `Use a name of the IANA database, "Europe/Zurich" or "UTC".`)
-				continue
 			}
 			zones = append(zones, zone)
 		}
