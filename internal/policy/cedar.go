@@ -19,12 +19,13 @@ import (
 // clause is one policy of Cedar, with what its syntax tells.
 type clause struct {
 	cedar *cedar.Policy
-	// asked is the policy for any action: which ones it is about is told by its rule.
+	// asked is the policy for any action. Which ones it is about its rule tells: in Cedar
+	// a permit without any would be about sign_digest too.
 	asked *cedar.Policy
 	id    string // as annotated; may be empty
 	line  int
 
-	parts     []*part   // its conditions, apart from those that only stand for its scope
+	parts     []*part   // its own conditions, see parse
 	reads     variables // by the parts
 	readsTime bool
 	zones     []string // whose clocks it reads, sorted
@@ -53,7 +54,8 @@ var variableBits = map[types.String]variables{
 	"principal": readsPrincipal, "action": readsAction, "resource": readsResource, "context": readsContext,
 }
 
-// parse reads Cedar. The first scopes conditions of each policy only stand for its scope.
+// parse reads Cedar. So many of the first conditions of each policy say what its scope has
+// no words for: they are no conditions of its own.
 func parse(text string, scopes int) ([]*clause, error) {
 	policies, err := cedar.NewPolicyListFromBytes("", []byte(text))
 	if err != nil {

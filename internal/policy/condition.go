@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
-	"strings"
 	"time"
 )
 
@@ -135,12 +134,4 @@ func (r *reader) mechanisms(names []string) []doc {
 	default:
 		return []doc{both(text("context has mechanism"), seq{list(set), text(".contains(context.mechanism)")})}
 	}
-}
-
-// listed is words for a person: `a, b or c`.
-func listed(words []string) string {
-	if len(words) < 2 {
-		return strings.Join(words, "")
-	}
-	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
 }

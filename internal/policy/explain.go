@@ -55,9 +55,6 @@ var entityTypes = [...]string{string(credentialType), string(keyType), string(ow
 
 // known is the hint to look at what there is.
 func known(of string) string {
-	if len(attributes[of]) == 0 {
-		return ""
-	}
 	return fmt.Sprintf("Attributes of %s are %s.", of, strings.Join(attributes[of], ", "))
 }
 

@@ -67,7 +67,7 @@ func (r *reader) weekdays(names []string) []time.Weekday {
 	for _, name := range names {
 		day := slices.Index(weekdays[:], name)
 		if day < 0 {
-			r.wrong(field, name, fmt.Sprintf("There is no weekday %q.", name), suggestion(name, weekdays[:], "Use "+listed(weekdays[:])+"."))
+			r.wrong(field, name, fmt.Sprintf("There is no weekday %q.", name), suggestion(name, weekdays[:], "Use one of "+strings.Join(weekdays[:], ", ")+"."))
 			continue
 		}
 		days = append(days, time.Weekday(day))

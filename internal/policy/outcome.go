@@ -7,7 +7,7 @@ import (
 	"github.com/cedar-policy/cedar-go/types"
 )
 
-// outcome is a set of what a policy may come to.
+// outcome is a set of what a condition, or a policy, may come to.
 type outcome uint8
 
 const (
@@ -16,14 +16,11 @@ const (
 	fails
 )
 
-// then is what comes of a condition and of another one that is evaluated if it holds.
-func (o outcome) then(next outcome) outcome {
-	if o&holds == 0 {
-		return o
-	}
-	return o&^holds | next
-}
+// then is what comes of a condition that may hold, and of another one that is evaluated
+// if it does.
+func (o outcome) then(next outcome) outcome { return o&^holds | next }
 
+// evaluate asks Cedar about a condition that does not read the context.
 func (p *part) evaluate(entities types.EntityMap, r cedar.Request) outcome {
 	answer, diagnostic := cedar.Authorize(alone{p.cedar}, entities, r)
 	switch {

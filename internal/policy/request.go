@@ -23,9 +23,9 @@ type Request struct {
 // Context is what is known about a request. What is not known is left at its zero
 // value, PayloadBytes at -1; a condition about it does not hold then.
 //
-// The time is always known where it matters, so that nothing is to be gained by keeping
-// it back: without it no permit that depends on it holds and every forbid that does, and
-// whatever ends at some time is taken to have ended.
+// The time is known of every real request, and nothing is to be gained by keeping it back:
+// without it no permit that depends on it holds and every forbid that does, and whatever
+// ends at some time is taken to have ended.
 type Context struct {
 	Time         time.Time
 	SourceIP     netip.Addr
