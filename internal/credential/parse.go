@@ -34,8 +34,8 @@ const (
 // foreign names kinds of keys and curves that are well known and not supported.
 var foreign = map[string]string{
 	"1.2.840.113549.1.1.1": "RSA", "1.2.840.113549.1.1.10": "RSA-PSS", "1.2.840.10040.4.1": "DSA",
-	"1.2.840.10045.3.1.1": "ECDSA P-192", "1.3.132.0.33": "ECDSA P-224", "1.3.132.0.34": "ECDSA P-384", "1.3.132.0.35": "ECDSA P-521",
-	"1.3.101.110": "X25519", "1.3.101.111": "X448", "1.3.101.113": "Ed448",
+	"1.2.840.10045.3.1.1": "EC_P192", "1.3.132.0.33": "EC_P224", "1.3.132.0.34": string(keyring.ECP384), "1.3.132.0.35": string(keyring.ECP521),
+	"1.3.101.110": "X25519", "1.3.101.111": "X448", "1.3.101.113": string(keyring.Ed448),
 }
 
 const howToMakeKey = "Give an Ed25519, ECDSA P-256 or secp256k1 public key, as PEM (`openssl genpkey -algorithm ed25519 -out KEY`, then `openssl pkey -in KEY -pubout`) " +
@@ -101,8 +101,10 @@ func parsePEM(text string) (keyring.PublicKey, error) {
 		return nil, refuseKey("The PEM block cannot be decoded.", howToMakeKey)
 	case len(bytes.TrimSpace(rest)) > 0 || len(block.Headers) > 0 || !strings.HasPrefix(text, beginPEM):
 		return nil, refuseKey("There is something beside the key.", howToMakeKey)
-	case strings.Contains(block.Type, "CERTIFICATE"):
-		return nil, refuseKey("This is a certificate or a request for one, not a public key.", "Take the key out of it: `openssl x509 -in CERTIFICATE -pubkey -noout`.")
+	case strings.HasSuffix(block.Type, "CERTIFICATE REQUEST"):
+		return nil, refuseKey("This is a request for a certificate, not a public key.", "Take the key out of it: `openssl req -in FILE -pubkey -noout`.")
+	case strings.HasSuffix(block.Type, "CERTIFICATE"):
+		return nil, refuseKey("This is a certificate, not a public key.", "Take the key out of it: `openssl x509 -in FILE -pubkey -noout`.")
 	case block.Type == "RSA PUBLIC KEY":
 		return nil, refuseKind("RSA")
 	case block.Type != "PUBLIC KEY":

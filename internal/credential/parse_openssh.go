@@ -13,7 +13,7 @@ import (
 
 // foreignSSH names types of OpenSSH keys that are well known and not supported.
 var foreignSSH = map[string]string{
-	ssh.KeyAlgoRSA: "RSA", "ssh-dss": "DSA", ssh.KeyAlgoECDSA384: "ECDSA P-384", ssh.KeyAlgoECDSA521: "ECDSA P-521",
+	ssh.KeyAlgoRSA: "RSA", "ssh-dss": "DSA", ssh.KeyAlgoECDSA384: string(keyring.ECP384), ssh.KeyAlgoECDSA521: string(keyring.ECP521),
 }
 
 // parseOpenSSH reads the one line of a .pub file: type, key in base64, and whatever

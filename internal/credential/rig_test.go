@@ -151,6 +151,16 @@ func must[T any](tb testing.TB) func(T, error) T {
 	}
 }
 
+// secret reveals the secret of a version of a credential, of the newest for 0.
+func (b *bench) secret(name string, version int) []byte {
+	b.t.Helper()
+	value, _, err := b.service().Secret(b.t.Context(), name, version)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return value.Reveal()
+}
+
 // wantFault checks an error's kind, its subject unless that is empty, and its words.
 func wantFault(t *testing.T, err error, kind fault.Kind, subject, says string) {
 	t.Helper()

@@ -30,13 +30,15 @@ func parseRecipient(text string) (age.Recipient, error) {
 	var recipient age.Recipient
 	var err error
 	switch {
+	case strings.ContainsAny(text, "\n\r"):
+		return nil, refuseRecipient("It has several lines. Each recipient is an element of its own.", howToName)
 	case isHybrid(text):
 		recipient, err = age.ParseHybridRecipient(text)
 	case strings.HasPrefix(text, "age1") && strings.LastIndex(text, "1") > len("age"): // age1NAME1…, as there is no 1 in Bech32's data
 		return nil, refuseRecipient("Recipients of age's plugins are not supported.", howToName)
 	case strings.HasPrefix(text, "age1"):
 		recipient, err = age.ParseX25519Recipient(text)
-	case strings.HasPrefix(text, "ssh-") && !strings.ContainsAny(text, "\n\r"):
+	case strings.HasPrefix(text, "ssh-"):
 		recipient, err = agessh.ParseRecipient(text)
 	default:
 		return nil, refuseRecipient("This is not a recipient.", howToName)
