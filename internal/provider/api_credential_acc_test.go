@@ -7,10 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"os"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -140,21 +137,14 @@ func (l *learned) sign() ([]byte, error) {
 }
 
 // ties are the ways to say to which credential an ephemeral secret belongs, by what
-// the ephemeral block has beside the credential's id. OpenTofu takes no answer that is
-// known only after apply, so there something has to have it wait.
-func ties() map[string]string {
-	all := map[string]string{
-		"by its id": "", "by its version": "version = hsm_api_credential.bot.version", "with depends_on": "depends_on = [hsm_api_credential.bot]",
-	}
-	if os.Getenv("TF_ACC_PROVIDER_HOST") == "registry.opentofu.org" {
-		delete(all, "by its id")
-	}
-	return all
+// the ephemeral block has beside the credential's id.
+var ties = map[string]string{
+	"by its id": "", "by its version": "version = hsm_api_credential.bot.version", "with depends_on": "depends_on = [hsm_api_credential.bot]",
 }
 
 // A secret is issued, opened and rotated; each time everything is in one apply.
 func TestAccSharedSecret(t *testing.T) {
-	for name, tie := range ties() {
+	for name, tie := range ties {
 		t.Run(name, func(t *testing.T) {
 			a := newAcceptance(t)
 			first := learned{identity: newIdentity(t)}
@@ -191,17 +181,20 @@ func TestAccSharedSecret(t *testing.T) {
 // A credential is enabled again and its secret handed on in one apply, although the
 // plan cannot open it yet.
 func TestAccSuspendedSecret(t *testing.T) {
-	tie := slices.Sorted(maps.Values(ties()))[0]
-	a := newAcceptance(t)
-	kept := learned{identity: newIdentity(t)}
-	recipients := fmt.Sprintf("recipients = [%q]", kept.identity.Recipient())
-	a.testWithEcho(resource.TestCase{Steps: []resource.TestStep{
-		{Config: a.with(sharedSecret(recipients), echoed("before", tie)), Check: kept.fetch("before")},
-		{Config: a.with(sharedSecret(recipients, "enabled = false")), Check: a.verifies("test~bot~1", kept.sign, credential.IsSuspended)},
-		{Config: a.with(sharedSecret(recipients, "enabled = false"), echoed("after", tie)), ExpectError: regexp.MustCompile(`(?s)The credential is disabled`)},
-		{
-			Config: a.with(sharedSecret(recipients), echoed("after", tie)),
-			Check:  resource.ComposeTestCheckFunc(a.verifies("test~bot~1", kept.sign, ""), kept.fetch("after"), a.verifies("test~bot~1", kept.sign, "")),
-		},
-	}})
+	for name, tie := range ties {
+		t.Run(name, func(t *testing.T) {
+			a := newAcceptance(t)
+			kept := learned{identity: newIdentity(t)}
+			recipients := fmt.Sprintf("recipients = [%q]", kept.identity.Recipient())
+			a.testWithEcho(resource.TestCase{Steps: []resource.TestStep{
+				{Config: a.with(sharedSecret(recipients), echoed("before", tie)), Check: kept.fetch("before")},
+				{Config: a.with(sharedSecret(recipients, "enabled = false")), Check: a.verifies("test~bot~1", kept.sign, credential.IsSuspended)},
+				{Config: a.with(sharedSecret(recipients, "enabled = false"), echoed("after", tie)), ExpectError: regexp.MustCompile(`(?s)The credential is disabled`)},
+				{
+					Config: a.with(sharedSecret(recipients), echoed("after", tie)),
+					Check:  resource.ComposeTestCheckFunc(a.verifies("test~bot~1", kept.sign, ""), kept.fetch("after"), a.verifies("test~bot~1", kept.sign, "")),
+				},
+			}})
+		})
+	}
 }

@@ -74,9 +74,20 @@ func TestAccSecretIsNowhere(t *testing.T) {
 	a := newAcceptance(t)
 	logged, dir := traced(t), t.TempDir()
 	t.Setenv("TF_ACC_PERSIST_WORKING_DIR", "1")
-	// The configuration of a provider is kept nowhere, so this one may have the secret.
-	block := a.with(sharedSecret(fmt.Sprintf("recipients = [%q]", newIdentity(t).Recipient()), `rotate_every = "2160h"`),
-		"ephemeral \"hsm_api_credential_secret\" \"bot\" {\n  credential_id = hsm_api_credential.bot.id\n  version = hsm_api_credential.bot.version\n}\nprovider \"echo\" {\n  data = ephemeral.hsm_api_credential_secret.bot\n}\n")
+	// A provisioner gets the secret and says which one by its SHA-256.
+	received := filepath.Join(t.TempDir(), "fingerprint")
+	block := a.with(sharedSecret(fmt.Sprintf("recipients = [%q]", newIdentity(t).Recipient()), `rotate_every = "2160h"`), fmt.Sprintf(`
+ephemeral "hsm_api_credential_secret" "bot" {
+  credential_id = hsm_api_credential.bot.id
+}
+resource "terraform_data" "bot" {
+  triggers_replace = hsm_api_credential.bot.version
+  provisioner "local-exec" {
+    command     = "printf %%s \"$SECRET\" | base64 -d | sha256sum | cut -c 1-64 > %s"
+    environment = { SECRET = ephemeral.hsm_api_credential_secret.bot.base64 }
+  }
+}
+`, received))
 	forms := map[string]string{}
 	collect := func(number int) resource.TestCheckFunc {
 		return func(*terraform.State) error {
@@ -91,7 +102,11 @@ func TestAccSecretIsNowhere(t *testing.T) {
 			})
 		}
 	}
-	look := func(*terraform.State) error {
+	look := func(state *terraform.State) error {
+		text, err := os.ReadFile(received)
+		if want := state.RootModule().Resources[bot].Primary.Attributes["fingerprint_sha256"]; err != nil || strings.TrimSpace(string(text)) != want {
+			return fmt.Errorf("the secret that was handed on has the fingerprint %s, want %s: %w", text, want, err)
+		}
 		kept := contents(t, dir)
 		if _, ok := kept["tfplan"]; !ok || !strings.Contains(kept["terraform.tfstate"], "age-encryption.org") && !strings.Contains(kept["terraform.tfstate"], "BEGIN AGE") {
 			return fmt.Errorf("the plan or the state is not among %d files", len(kept))

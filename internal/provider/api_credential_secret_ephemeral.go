@@ -41,8 +41,7 @@ func (e *apiCredentialSecret) Schema(_ context.Context, _ ephemeral.SchemaReques
 		MarkdownDescription: "The secret of a `hsm_api_credential` with `type = \"shared_secret\"`, to hand it to another provider's write-only argument. It is derived in the HSM " +
 			"each time, and is the same each time; Terraform keeps it in no plan and in no state.\n\n" +
 			"Only a version that is accepted has a secret: one that was revoked, has expired, is past its overlap or is suspended is refused. While the plan is " +
-			"about to issue the credential, or to change it so that it will have one, the secret is known only after apply. OpenTofu takes no such answer: " +
-			"there, give `version` as below, or `depends_on`, which have it wait.\n\n" +
+			"about to issue the credential, or to change it so that it will have one, the secret is known only after apply.\n\n" +
 			"Every plan opens it, also one that destroys. So take the block out, or give it `count = 0`, when its credential is disabled or has come to its end.",
 		Attributes: map[string]schema.Attribute{
 			"credential_id": schema.StringAttribute{
