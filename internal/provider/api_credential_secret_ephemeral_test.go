@@ -9,11 +9,13 @@ import (
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-log/tflog"
 	"github.com/hashicorp/terraform-plugin-log/tflogtest"
 
 	"github.com/keystead/terraform-provider-hsm/internal/config"
 	"github.com/keystead/terraform-provider-hsm/internal/lifecycle/lifecycletest"
 	"github.com/keystead/terraform-provider-hsm/internal/provider"
+	"github.com/keystead/terraform-provider-hsm/internal/secret"
 )
 
 const secretType = "hsm_api_credential_secret"
@@ -186,13 +188,14 @@ func TestEphemeralSecretOfWhatIsToCome(t *testing.T) {
 	})
 }
 
-// Whatever is logged after the secret is known, it is masked in.
+// The secret is not logged, and would be masked if it was.
 func TestEphemeralSecretIsNotLogged(t *testing.T) {
 	c := newCredential(t, botConfig)
 	opened, _ := c.open(t, values{"credential_id": "bot"})
 	typ := c.schema.EphemeralResourceSchemas[secretType].ValueType()
 	var log bytes.Buffer
-	_, err := c.OpenEphemeralResource(tflogtest.RootLogger(t.Context(), &log), &tfprotov6.OpenEphemeralResourceRequest{
+	ctx := tflogtest.RootLogger(t.Context(), &log)
+	_, err := c.OpenEphemeralResource(ctx, &tfprotov6.OpenEphemeralResourceRequest{
 		TypeName: secretType, Config: encode(t, typ, values{"credential_id": "bot"}),
 	})
 	if err != nil {
@@ -201,9 +204,19 @@ func TestEphemeralSecretIsNotLogged(t *testing.T) {
 	if !strings.Contains(log.String(), "derived a secret") {
 		t.Errorf("the log is %s", &log)
 	}
+	raw, err := base64.StdEncoding.DecodeString(opened["base64"].(string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	masked := provider.MaskSecret(ctx, secret.New(raw))
 	for _, form := range []string{"base64", "base64url", "hex"} {
-		if text, _ := opened[form].(string); text == "" || strings.Contains(log.String(), text) {
+		text, _ := opened[form].(string)
+		tflog.Info(masked, "handing on "+text, map[string]any{form: text})
+		if text == "" || strings.Contains(log.String(), text) {
 			t.Errorf("%s, %q, is in the log: %s", form, text, &log)
 		}
+	}
+	if n := strings.Count(log.String(), "handing on ***"); n != 3 {
+		t.Errorf("%d of 3 lines are masked: %s", n, &log)
 	}
 }
