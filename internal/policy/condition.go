@@ -54,7 +54,16 @@ func (r *reader) sourceCIDRs(cidrs []string) []doc {
 	if len(ranges) == 0 {
 		return nil
 	}
-	return []doc{both(text("context has source_ip"), either(ranges, true))}
+	return []doc{r.known("source_ip", either(ranges, r.effect != Forbid))}
+}
+
+// known is a test of something that not every request tells. What is not known does not
+// get a request permitted, nor does it spare it from being forbidden.
+func (r *reader) known(attribute string, test doc) doc {
+	if r.effect == Forbid {
+		return either([]doc{text("!(context has " + attribute + ")"), test}, true)
+	}
+	return both(text("context has "+attribute), test)
 }
 
 // period reads the times that a statement holds between. Cedar's times are as precise as
@@ -113,7 +122,7 @@ func (r *reader) maxPayload(limit *int64) []doc {
 	if *limit < 0 {
 		r.wrong("condition.max_payload_bytes", "", fmt.Sprintf("A payload cannot be as short as %d bytes.", *limit), "Use 0 or more.")
 	}
-	return []doc{both(text("context has payload_bytes"), text(fmt.Sprintf("context.payload_bytes <= %d", *limit)))}
+	return []doc{r.known("payload_bytes", text(fmt.Sprintf("context.payload_bytes <= %d", *limit)))}
 }
 
 func (r *reader) mechanisms(names []string) []doc {
@@ -130,8 +139,8 @@ func (r *reader) mechanisms(names []string) []doc {
 	case 0:
 		return nil
 	case 1:
-		return []doc{both(text("context has mechanism"), text("context.mechanism == "+set[0]))}
+		return []doc{r.known("mechanism", text("context.mechanism == "+set[0]))}
 	default:
-		return []doc{both(text("context has mechanism"), seq{list(set), text(".contains(context.mechanism)")})}
+		return []doc{r.known("mechanism", seq{list(set), text(".contains(context.mechanism)")})}
 	}
 }

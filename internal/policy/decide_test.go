@@ -277,26 +277,27 @@ func TestConditions(t *testing.T) {
 		condition policy.Condition
 		holds     []policy.Context
 		holdsNot  []policy.Context
+		untold    []policy.Context // without what it is about: nothing is permitted, everything forbidden
 	}{
-		"network":      {policy.Condition{SourceCIDRs: one("10.0.0.0/8")}, []policy.Context{from("10.255.255.255"), from("::ffff:10.0.0.1")}, []policy.Context{from("11.0.0.0"), from("::1"), size(1)}},
-		"networks":     {policy.Condition{SourceCIDRs: []string{"10.0.0.0/8", "fe80::/10"}}, []policy.Context{from("10.0.0.0"), from("fe80::1%eth0")}, []policy.Context{from("::a00:1")}},
-		"everywhere":   {policy.Condition{SourceCIDRs: []string{"0.0.0.0/0"}}, []policy.Context{from("192.0.2.1")}, []policy.Context{from("2001:db8::1"), at("2026-01-01T00:00:00Z")}},
-		"not before":   {policy.Condition{NotBefore: "2026-03-03T12:00:00Z"}, []policy.Context{at("2026-03-03T12:00:00Z"), at("2026-03-03T13:00:00.0001+01:00")}, []policy.Context{at("2026-03-03T11:59:59.9999Z")}},
-		"not after":    {policy.Condition{NotAfter: "2026-03-03T12:00:00Z"}, []policy.Context{at("2026-03-03T11:59:59.9999Z")}, []policy.Context{at("2026-03-03T12:00:00Z")}},
-		"size":         {policy.Condition{MaxPayloadBytes: new(int64(0))}, []policy.Context{size(0)}, []policy.Context{size(1), size(-1)}},
-		"mechanism":    {policy.Condition{Mechanisms: []string{"CKM_ECDSA", "CKM_EDDSA"}}, []policy.Context{{Time: noon, Mechanism: "CKM_EDDSA"}}, []policy.Context{{Time: noon, Mechanism: "CKM_RSA_PKCS"}, {Time: noon}}},
-		"all together": {policy.Condition{MaxPayloadBytes: new(int64(9)), Mechanisms: one("CKM_ECDSA")}, []policy.Context{{Time: noon, PayloadBytes: 9, Mechanism: "CKM_ECDSA"}}, []policy.Context{size(9), {Time: noon, PayloadBytes: 10, Mechanism: "CKM_ECDSA"}}},
+		"network":      {policy.Condition{SourceCIDRs: one("10.0.0.0/8")}, []policy.Context{from("10.255.255.255"), from("::ffff:10.0.0.1")}, []policy.Context{from("11.0.0.0"), from("::1")}, []policy.Context{size(1)}},
+		"networks":     {policy.Condition{SourceCIDRs: []string{"10.0.0.0/8", "fe80::/10"}}, []policy.Context{from("10.0.0.0"), from("fe80::1%eth0")}, []policy.Context{from("::a00:1")}, nil},
+		"everywhere":   {policy.Condition{SourceCIDRs: []string{"0.0.0.0/0"}}, []policy.Context{from("192.0.2.1")}, []policy.Context{from("2001:db8::1")}, []policy.Context{at("2026-01-01T00:00:00Z")}},
+		"not before":   {policy.Condition{NotBefore: "2026-03-03T12:00:00Z"}, []policy.Context{at("2026-03-03T12:00:00Z"), at("2026-03-03T13:00:00.0001+01:00")}, []policy.Context{at("2026-03-03T11:59:59.9999Z")}, nil},
+		"not after":    {policy.Condition{NotAfter: "2026-03-03T12:00:00Z"}, []policy.Context{at("2026-03-03T11:59:59.9999Z")}, []policy.Context{at("2026-03-03T12:00:00Z")}, nil},
+		"size":         {policy.Condition{MaxPayloadBytes: new(int64(0))}, []policy.Context{size(0)}, []policy.Context{size(1)}, []policy.Context{size(-1)}},
+		"mechanism":    {policy.Condition{Mechanisms: []string{"CKM_ECDSA", "CKM_EDDSA"}}, []policy.Context{{Time: noon, Mechanism: "CKM_EDDSA"}}, []policy.Context{{Time: noon, Mechanism: "CKM_RSA_PKCS"}}, []policy.Context{{Time: noon}}},
+		"all together": {policy.Condition{MaxPayloadBytes: new(int64(9)), Mechanisms: one("CKM_ECDSA")}, []policy.Context{{Time: noon, PayloadBytes: 9, Mechanism: "CKM_ECDSA"}}, []policy.Context{size(10), {Time: noon, PayloadBytes: 10, Mechanism: "CKM_ECDSA"}}, []policy.Context{size(9), size(-1)}},
 
 		// Clocks in Zurich: one hour ahead in winter, two in summer. On 29 March 2026 they go from 02:00 to 03:00, on
 		// 25 October from 03:00 back to 02:00.
-		"by day":      {zurich("08:00", "18:00"), []policy.Context{at("2026-01-15T07:00:00Z"), at("2026-07-15T06:00:00Z"), at("2026-07-15T15:59:59.999Z")}, []policy.Context{at("2026-01-15T06:59:59.999Z"), at("2026-07-15T16:00:00Z")}},
-		"missing":     {zurich("02:00", "03:00"), []policy.Context{at("2026-03-28T01:30:00Z")}, []policy.Context{at("2026-03-29T00:59:59Z"), at("2026-03-29T01:00:00Z"), at("2026-03-29T01:30:00Z")}},
-		"twice":       {zurich("02:00", "03:00"), []policy.Context{at("2026-10-25T00:30:00Z"), at("2026-10-25T01:30:00Z")}, []policy.Context{at("2026-10-24T23:59:00Z"), at("2026-10-25T02:00:00Z")}},
-		"after it":    {zurich("08:00", "09:00"), []policy.Context{at("2026-03-29T06:30:00Z"), at("2026-10-25T07:30:00Z")}, []policy.Context{at("2026-03-29T07:30:00Z"), at("2026-10-25T06:30:00Z")}},
-		"other day":   {zurich("00:00", "24:00", "thursday"), []policy.Context{at("2026-01-14T23:00:00Z"), at("2026-01-15T22:59:59Z")}, []policy.Context{at("2026-01-14T22:59:59Z"), at("2026-01-15T23:00:00Z")}},
-		"night":       {zurich("22:00", "06:00"), []policy.Context{at("2026-01-15T21:00:00Z"), at("2026-01-15T04:59:59Z")}, []policy.Context{at("2026-01-15T05:00:00Z"), at("2026-01-15T20:59:59Z")}},
-		"friday's":    {zurich("22:00", "06:00", "friday"), []policy.Context{at("2026-01-16T21:00:00Z"), at("2026-01-17T04:00:00Z")}, []policy.Context{at("2026-01-16T04:00:00Z"), at("2026-01-17T21:00:00Z")}},
-		"to midnight": {zurich("22:00", "00:00", "friday"), []policy.Context{at("2026-01-16T22:59:59.999Z")}, []policy.Context{at("2026-01-16T23:00:00Z"), at("2026-01-16T20:59:59Z")}},
+		"by day":      {zurich("08:00", "18:00"), []policy.Context{at("2026-01-15T07:00:00Z"), at("2026-07-15T06:00:00Z"), at("2026-07-15T15:59:59.999Z")}, []policy.Context{at("2026-01-15T06:59:59.999Z"), at("2026-07-15T16:00:00Z")}, nil},
+		"missing":     {zurich("02:00", "03:00"), []policy.Context{at("2026-03-28T01:30:00Z")}, []policy.Context{at("2026-03-29T00:59:59Z"), at("2026-03-29T01:00:00Z"), at("2026-03-29T01:30:00Z")}, nil},
+		"twice":       {zurich("02:00", "03:00"), []policy.Context{at("2026-10-25T00:30:00Z"), at("2026-10-25T01:30:00Z")}, []policy.Context{at("2026-10-24T23:59:00Z"), at("2026-10-25T02:00:00Z")}, nil},
+		"after it":    {zurich("08:00", "09:00"), []policy.Context{at("2026-03-29T06:30:00Z"), at("2026-10-25T07:30:00Z")}, []policy.Context{at("2026-03-29T07:30:00Z"), at("2026-10-25T06:30:00Z")}, nil},
+		"other day":   {zurich("00:00", "24:00", "thursday"), []policy.Context{at("2026-01-14T23:00:00Z"), at("2026-01-15T22:59:59Z")}, []policy.Context{at("2026-01-14T22:59:59Z"), at("2026-01-15T23:00:00Z")}, nil},
+		"night":       {zurich("22:00", "06:00"), []policy.Context{at("2026-01-15T21:00:00Z"), at("2026-01-15T04:59:59Z")}, []policy.Context{at("2026-01-15T05:00:00Z"), at("2026-01-15T20:59:59Z")}, nil},
+		"friday's":    {zurich("22:00", "06:00", "friday"), []policy.Context{at("2026-01-16T21:00:00Z"), at("2026-01-17T04:00:00Z")}, []policy.Context{at("2026-01-16T04:00:00Z"), at("2026-01-17T21:00:00Z")}, nil},
+		"to midnight": {zurich("22:00", "00:00", "friday"), []policy.Context{at("2026-01-16T22:59:59.999Z")}, []policy.Context{at("2026-01-16T23:00:00Z"), at("2026-01-16T20:59:59Z")}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			both := map[policy.Effect]*policy.Engine{
@@ -304,10 +305,11 @@ func TestConditions(t *testing.T) {
 				policy.Forbid: engine(t, tradingDesk(), trading(), enabled("p", under(tc.condition, forbid(one("bot"), one("sign"), one("orders"))))),
 			}
 			for effect, e := range both {
-				for _, c := range append(slices.Clone(tc.holds), tc.holdsNot...) {
+				for _, c := range slices.Concat(tc.holds, tc.holdsNot, tc.untold) {
 					r, holds := signing(), slices.Contains(tc.holds, c)
 					r.Context = c
-					if d := e.Decide(r); d.Allowed != (holds == (effect == policy.Permit)) || len(d.Errors) > 0 {
+					want := holds == (effect == policy.Permit) && !slices.Contains(tc.untold, c)
+					if d := e.Decide(r); d.Allowed != want || len(d.Errors) > 0 {
 						t.Errorf("%s at %+v: %+v", effect, c, d)
 					}
 				}

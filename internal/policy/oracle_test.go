@@ -161,9 +161,14 @@ func (o oracle) holds(c policy.Condition, effect policy.Effect, x policy.Context
 	if x.Time.IsZero() && (c.NotBefore != "" || c.NotAfter != "" || c.Hours != nil) {
 		return effect == policy.Forbid
 	}
-	if len(c.SourceCIDRs) > 0 && !slices.ContainsFunc(c.SourceCIDRs, func(cidr string) bool {
-		return x.SourceIP.IsValid() && netip.MustParsePrefix(cidr).Contains(x.SourceIP.WithZone("").Unmap())
-	}) {
+	unknown := effect == policy.Forbid // what is not known forbids, and does not permit
+	inside := slices.ContainsFunc(c.SourceCIDRs, func(cidr string) bool {
+		return netip.MustParsePrefix(cidr).Contains(x.SourceIP.WithZone("").Unmap())
+	})
+	if !x.SourceIP.IsValid() {
+		inside = unknown
+	}
+	if len(c.SourceCIDRs) > 0 && !inside {
 		return false
 	}
 	if c.NotBefore != "" && x.Time.Before(instant(c.NotBefore)) || c.NotAfter != "" && !x.Time.Before(instant(c.NotAfter)) {
@@ -172,10 +177,10 @@ func (o oracle) holds(c policy.Condition, effect policy.Effect, x policy.Context
 	if c.Hours != nil && !isWithin(*c.Hours, x.Time) {
 		return false
 	}
-	if c.MaxPayloadBytes != nil && (x.PayloadBytes < 0 || x.PayloadBytes > *c.MaxPayloadBytes) {
+	if c.MaxPayloadBytes != nil && (x.PayloadBytes > *c.MaxPayloadBytes || x.PayloadBytes < 0 && !unknown) {
 		return false
 	}
-	return len(c.Mechanisms) == 0 || slices.Contains(c.Mechanisms, x.Mechanism)
+	return len(c.Mechanisms) == 0 || slices.Contains(c.Mechanisms, x.Mechanism) || x.Mechanism == "" && unknown
 }
 
 func instant(word string) time.Time {

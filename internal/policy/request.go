@@ -21,7 +21,9 @@ type Request struct {
 }
 
 // Context is what is known about a request. What is not known is left at its zero
-// value, PayloadBytes at -1; a condition about it does not hold then.
+// value, PayloadBytes at -1. It gets nothing permitted then: a condition about it does not
+// hold in a statement that permits, and holds in one that forbids. Cedar text says itself
+// what it makes of it, by `context has …`.
 //
 // The time is known of every real request, and nothing is to be gained by keeping it back:
 // without it no permit that depends on it holds and every forbid that does, and whatever

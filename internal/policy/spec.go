@@ -55,7 +55,8 @@ type Statement struct {
 	Condition  *Condition `json:"condition,omitempty"`
 }
 
-// Condition narrows a statement; all that is set has to hold.
+// Condition narrows a statement; all that is set has to hold. About something that is not
+// known of a request it holds in a statement that forbids, and does not in one that permits.
 type Condition struct {
 	SourceCIDRs     []string `json:"source_cidrs,omitempty"` // IPv4 or IPv6; the caller's address is in one of them
 	NotBefore       string   `json:"not_before,omitempty"`   // RFC 3339

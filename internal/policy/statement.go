@@ -8,7 +8,8 @@ import (
 
 // reader reads a spec and gathers what is wrong with it.
 type reader struct {
-	at       Place // the statement being read
+	at       Place  // the statement being read
+	effect   Effect // its effect
 	findings []Finding
 }
 
@@ -22,7 +23,7 @@ func (r *reader) wrong(field, element, problem, hint string) {
 // statement reads the statement with the given index. What it returns is whole only if
 // nothing was found to be wrong.
 func (r *reader) statement(policy string, index int, s Statement) *rule {
-	r.at = Place{Statement: index}
+	r.at, r.effect = Place{Statement: index}, s.Effect
 	if s.Effect != Permit && s.Effect != Forbid {
 		r.wrong("effect", "", fmt.Sprintf("There is no effect %q.", s.Effect), `Use "permit" or "forbid".`)
 	}

@@ -43,7 +43,7 @@ func (d *accessDataSource) Schema(_ context.Context, _ datasource.SchemaRequest,
 			"principal_version": schema.Int64Attribute{Optional: true, Validators: fromOne, MarkdownDescription: "Version that the caller has proven itself with. Default: the newest."},
 			"key_version":       schema.Int64Attribute{Optional: true, Validators: fromOne, MarkdownDescription: "Version of the key to be used. Default: the current one."},
 			"context": schema.SingleNestedAttribute{
-				Optional: true, MarkdownDescription: "What is known of the request. A condition about something that is not given does not hold.",
+				Optional: true, MarkdownDescription: "What is known of the request. What is not given gets nothing permitted: a condition about it does not hold in a statement that permits, and holds in one that forbids.",
 				Attributes: map[string]schema.Attribute{
 					"time":          schema.StringAttribute{Optional: true, Validators: []validator.String{momentValidator{}}, MarkdownDescription: "When it is made (RFC 3339). Default: now."},
 					"source_ip":     schema.StringAttribute{Optional: true, Validators: []validator.String{addressValidator{}}, MarkdownDescription: "Address that it comes from, IPv4 or IPv6."},

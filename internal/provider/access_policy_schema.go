@@ -115,7 +115,7 @@ func conditionBlock() schema.SingleNestedBlock {
 	// An empty list would have to mean "from nowhere", and was probably not meant at all.
 	some := []validator.Set{noNulls{}, setvalidator.SizeAtLeast(1)}
 	return schema.SingleNestedBlock{
-		MarkdownDescription: "Narrows the statement to some requests; all that is given has to hold. A condition about something that is not known of a request does not hold.",
+		MarkdownDescription: "Narrows the statement to some requests; all that is given has to hold. What is not known of a request gets nothing permitted: a condition about it does not hold where the effect is `permit`, and holds where it is `forbid`.",
 		Attributes: map[string]schema.Attribute{
 			"source_cidrs": schema.SetAttribute{
 				Optional: true, ElementType: types.StringType, Validators: some,
