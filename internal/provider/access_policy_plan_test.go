@@ -270,7 +270,7 @@ func TestNamedKeyStays(t *testing.T) {
 		t.Helper()
 		before := d.m.Key("quotes").Clone()
 		_, diagnostics := key.try(key.state, nil, nil)
-		wantDiagnostic(t, diagnostics, wholeBlock, "Cannot destroy key: protected", `access policy "trading"`, "apply again")
+		wantDiagnostic(t, diagnostics, wholeBlock, "Cannot destroy key: protected", `access policy "trading"`, "Take the key out of what names it, apply that")
 		if now := d.m.Key("quotes"); now.Tombstone != nil || now.Versions[1].DeactivatedAt != before.Versions[1].DeactivatedAt {
 			t.Error("the key was touched")
 		}
@@ -297,13 +297,13 @@ func TestNamedKeyStays(t *testing.T) {
 			t.Error("the key is still there")
 		}
 	})
-	t.Run("taken out of the policy in the same run, too late", func(t *testing.T) {
+	t.Run("first the policy, then the key", func(t *testing.T) {
 		d, key, policy := made(t)
 		rest := policyOf(statement("actions", []any{"sign"}))
 		p := policy.plan(t, policy.resource, policy.state, rest)
 		refused(t, d, key)
 		policy.state = policy.change(policy.state, p.values, rest)
-		key.change(key.state, nil, nil) // applied again
+		key.change(key.state, nil, nil) // once the policy has let go of it
 	})
 	t.Run("not named one by one", func(t *testing.T) {
 		d, key, policy := made(t)
