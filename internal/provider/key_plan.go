@@ -29,8 +29,10 @@ func (r *keyResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReq
 		return
 	}
 	if plan == nil {
-		protect(prior, &resp.Diagnostics)
-		r.foresee(ctx, prior, nil, &resp.Diagnostics)
+		if prior != nil {
+			protect(*prior, &resp.Diagnostics)
+			r.foresee(ctx, prior, nil, &resp.Diagnostics)
+		}
 		return
 	}
 	if config.Operations.IsNull() {
@@ -87,8 +89,8 @@ func (r *keyResource) foresee(ctx context.Context, prior, plan *keyModel, diags 
 
 // protect refuses to plan the removal of a protected key. The token's record is
 // asked again at apply; it has the last word.
-func protect(prior *keyModel, diags *diag.Diagnostics) {
-	if prior == nil || !prior.DeletionProtection.ValueBool() {
+func protect(prior keyModel, diags *diag.Diagnostics) {
+	if !prior.DeletionProtection.ValueBool() {
 		return
 	}
 	diags.AddAttributeError(path.Root("deletion_protection"), "Cannot remove key: protected",
