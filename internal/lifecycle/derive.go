@@ -63,8 +63,11 @@ func (s *Service) MAC(ctx context.Context, version int, message []byte) ([]byte,
 // root returns where a version of the derivation key is, once it is proven that it is
 // there and the one that was recorded.
 func (s *Service) root(ctx context.Context, version int) (keyring.Ref, error) {
-	if ref, ok := s.roots.Load(version); ok {
-		return ref.(keyring.Ref), nil
+	s.mu.Lock()
+	ref, proven := s.roots[version]
+	s.mu.Unlock()
+	if proven {
+		return ref, nil
 	}
 	defer s.lock(derivationKey.Name)()
 	if err := s.Environment.Require(ctx, subject(derivationKey.Name)); err != nil {
@@ -85,7 +88,9 @@ func (s *Service) root(ctx context.Context, version int) (keyring.Ref, error) {
 	if err != nil {
 		return keyring.Ref{}, err
 	}
-	s.roots.Store(version, v.Ref)
+	s.mu.Lock()
+	s.roots[version] = v.Ref
+	s.mu.Unlock()
 	return v.Ref, nil
 }
 

@@ -43,12 +43,13 @@ type Service struct {
 	Config
 	mu    sync.Mutex
 	locks map[string]*sync.Mutex // by key name; guarded by mu
-
-	roots sync.Map // keyring.Ref of the derivation key, by version, once it was proven
+	roots map[int]keyring.Ref    // versions of the derivation key that were proven; guarded by mu
 }
 
 // New returns a Service. It does no I/O.
-func New(c Config) *Service { return &Service{Config: c, locks: map[string]*sync.Mutex{}} }
+func New(c Config) *Service {
+	return &Service{Config: c, locks: map[string]*sync.Mutex{}, roots: map[int]keyring.Ref{}}
+}
 
 // lock serialises the verbs on one key within this process.
 func (s *Service) lock(name string) (unlock func()) {
