@@ -58,8 +58,8 @@ func (s *Service) Create(ctx context.Context, spec Spec) (*Credential, error) {
 }
 
 // issue adds the next version to a credential that is about to be written. The version
-// before is replaced, and accepted until the overlap is over; one that was revoked has
-// none.
+// before is replaced, and accepted until the overlap is over; one that was revoked, or
+// has expired, has none.
 func (s *Service) issue(ctx context.Context, c *Credential, why string) error {
 	before := c.Newest()
 	c.Counter++
@@ -68,8 +68,9 @@ func (s *Service) issue(ctx context.Context, c *Credential, why string) error {
 		return err
 	}
 	if before != nil && before.ReplacedAt.IsZero() {
+		was := c.State(before, v.CreatedAt)
 		before.ReplacedAt, before.AcceptedUntil = v.CreatedAt, v.CreatedAt
-		if before.RevokedAt.IsZero() {
+		if was != Revoked && was != Expired {
 			before.AcceptedUntil = v.CreatedAt.Add(c.Spec.Overlap)
 		}
 	}

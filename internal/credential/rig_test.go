@@ -30,19 +30,19 @@ const (
 // bench is an environment in memory: records, a mark, and a derivation key that is in no
 // HSM.
 type bench struct {
-	t     *testing.T
+	t     testing.TB
 	store *catalogtest.Memory[*credential.Credential]
 	root  root
 	mark  mark
 	clock time.Time
 }
 
-func newBench(t *testing.T) *bench {
-	t.Helper()
-	b := &bench{t: t, store: catalogtest.NewMemory[*credential.Credential]("API credential"), clock: noon}
+func newBench(tb testing.TB) *bench {
+	tb.Helper()
+	b := &bench{t: tb, store: catalogtest.NewMemory[*credential.Credential]("API credential"), clock: noon}
 	b.root.key = make([]byte, 32)
 	if _, err := rand.Read(b.root.key); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b
 }
@@ -128,15 +128,15 @@ func bot() credential.Spec {
 	}
 }
 
-func person(t *testing.T) (credential.Spec, ed25519.PrivateKey) {
-	t.Helper()
+func person(tb testing.TB) (credential.Spec, ed25519.PrivateKey) {
+	tb.Helper()
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	key, err := keyring.NewEdwardsPublicKey(keyring.Ed25519, public)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return credential.Spec{Name: "alice", Owner: "alice", Enabled: true, Type: credential.PublicKey, PublicKey: key}, private
 }

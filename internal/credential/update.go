@@ -3,6 +3,7 @@ package credential
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 )
@@ -61,7 +62,7 @@ func (s *Service) revoke(c *Credential) (newest bool, err error) {
 			continue
 		}
 		v.RevokedAt, v.RevokedFor = s.now(), c.Spec.Revoke[n]
-		s.note(c, "revoked", string(v.RevokedFor))
+		s.note(c, fmt.Sprintf("version %d revoked", n), string(v.RevokedFor))
 		newest = newest || n == c.Counter
 	}
 	return newest, nil
