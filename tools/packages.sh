@@ -12,6 +12,8 @@ package_of() {
     softhsm2-util) echo softhsm2 ;;
     pkcs11-tool) echo opensc ;;
     cc) echo gcc libc6-dev ;;
+    p11-kit) echo p11-kit p11-kit-modules ;;
+    pgrep) echo procps ;;
     openssl | jq | shellcheck) echo "$1" ;;
     *)
       echo "tools/packages.sh: no package is known for the command $1" >&2
