@@ -77,6 +77,7 @@ var rules = map[string]rule{
 
 	"internal/acceptance": {},
 	"internal/softhsm":    {},
+	"internal/interposer": {},
 
 	"tools/schema":     {internal: []string{"assembly"}, foreign: append([]string{"github.com/hashicorp/terraform-plugin-go/tftypes"}, serving...)},
 	"tools/testreport": {},
@@ -86,6 +87,7 @@ var rules = map[string]rule{
 // nevertheless because they serve tests too.
 var testOnly = map[string][]string{
 	"internal/softhsm":                 nil,
+	"internal/interposer":              nil,
 	"internal/catalog/catalogtest":     {"internal/lifecycle/lifecycletest"},
 	"internal/lifecycle/lifecycletest": nil,
 }
