@@ -1,0 +1,133 @@
+package inventory
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Violations lists what must not be whenever no run is under way: an object without a
+// record, a half pair, two objects for one version, a version that may do what it must
+// not, none or two active versions, work that nobody finished. strangers are the ids of
+// keys that the provider has not been told of.
+func (i *Inventory) Violations(strangers ...string) []string {
+	bad := slices.Clone(i.flaws)
+	say := func(format string, args ...any) { bad = append(bad, fmt.Sprintf(format, args...)) }
+	known := map[string]bool{}
+	for _, id := range strangers {
+		known[id] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(i.Keys)) {
+		k := i.Keys[name]
+		if k.Work != nil {
+			say("key %s: a %s was begun and not finished", name, k.Work.What)
+		}
+		active := 0
+		for n, v := range k.Versions {
+			known[v.Ref.ID] = true
+			if n != v.Number || n > k.Counter || n < 1 {
+				say("key %s: version %d under the number %d, with the counter at %d", name, v.Number, n, k.Counter)
+			}
+			if v.Pending {
+				say("key %s version %d: never finished", name, n)
+			}
+			if k.Protects(v) {
+				active++
+			}
+			for _, problem := range i.version(k, v) {
+				say("key %s version %d: %s", name, n, problem)
+			}
+		}
+		if k.Spec.Enabled && k.Tombstone == nil && active != 1 {
+			say("key %s: %d active versions", name, active)
+		}
+	}
+	for _, o := range i.Objects {
+		if !known[o.ID] {
+			say("object %q of class %d with the id %s: no record", o.Label, o.Class, o.ID)
+		}
+	}
+	return bad
+}
+
+// version lists what is wrong with the objects of one version.
+func (i *Inventory) version(k *Key, v *Version) (problems []string) {
+	secrets, publics, protecting := 0, 0, false
+	for _, o := range i.Objects {
+		switch {
+		case o.ID != v.Ref.ID:
+		case o.IsPublic():
+			publics++
+		default:
+			secrets++
+			protecting = protecting || o.Protects
+		}
+	}
+	wantSecrets, wantPublics := 1, 0
+	if v.Ref.Pair {
+		wantPublics = 1
+	}
+	if !v.DestroyedAt.IsZero() {
+		wantSecrets = 0
+		if v.RetiredBy != "destroy" || k.Tombstone != nil && k.Tombstone.Action == "destroy" {
+			wantPublics = 0
+		}
+	}
+	if secrets != wantSecrets || publics != wantPublics {
+		problems = append(problems, fmt.Sprintf("%d private or secret and %d public objects, want %d and %d", secrets, publics, wantSecrets, wantPublics))
+	}
+	if protecting != k.Protects(v) {
+		problems = append(problems, fmt.Sprintf("the token lets it protect: %v", protecting))
+	}
+	return problems
+}
+
+// Lost lists what was there before and is no longer: records, versions and their keys,
+// numbers. It has to be empty, whatever was done in between.
+func (i *Inventory) Lost(before *Inventory) []string {
+	var lost []string
+	say := func(format string, args ...any) { lost = append(lost, fmt.Sprintf(format, args...)) }
+	for name, was := range before.Keys {
+		is := i.Keys[name]
+		if is == nil {
+			say("key %s: its record", name)
+			continue
+		}
+		if is.Counter < was.Counter {
+			say("key %s: the counter went from %d to %d", name, was.Counter, is.Counter)
+		}
+		for n, v := range was.Versions {
+			switch now := is.Versions[n]; {
+			case v.Pending: // it was never anybody's
+			case now == nil:
+				say("key %s version %d: its record", name, n)
+			case now.Ref.ID != v.Ref.ID:
+				say("key %s version %d: it was %s and is %s", name, n, v.Ref.ID, now.Ref.ID)
+			}
+		}
+	}
+	for label, was := range before.Others {
+		is := i.Others[label]
+		if is == nil {
+			say("record %s", label)
+			continue
+		}
+		if is.Generation < was.Generation {
+			say("record %s: generation %d, now %d", label, was.Generation, is.Generation)
+		}
+		if is.counter() < was.counter() {
+			say("record %s: its counter went from %d to %d", label, was.counter(), is.counter())
+		}
+	}
+	return lost
+}
+
+// counter is the highest number that a credential gave out; 0 for what has none.
+func (r *Record) counter() int {
+	var body struct {
+		Counter int `json:"counter"`
+	}
+	_ = json.Unmarshal(r.Body, &body) // a body that cannot be read shows when the provider reads it
+	return body.Counter
+}
