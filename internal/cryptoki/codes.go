@@ -15,11 +15,11 @@ type callError struct {
 	Value    uint   // CKR_…
 }
 
-func (e *callError) Error() string { return e.Function + ": " + returnName(e.Value) }
+func (e *callError) Error() string { return e.Function + ": " + ReturnName(e.Value) }
 
 // returnName returns "CKR_PIN_INCORRECT", or "0x80000001" for a code that the
 // standard does not name.
-func returnName(value uint) string {
+func ReturnName(value uint) string {
 	if m, ok := meanings[value]; ok {
 		return m.name
 	}
