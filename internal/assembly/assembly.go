@@ -55,7 +55,7 @@ func Services(s config.Settings, now func() time.Time) (services *hsmprovider.Se
 	records := catalog.New(token)
 	host, _ := os.Hostname() // only shown to people and compared with itself
 	return Join(lifecycle.Config{
-		Token: hsm.New(token), Catalog: catalog.Of[*keyring.Key](records, catalog.Keys),
+		Token: hsm.Healing(hsm.New(token)), Catalog: catalog.Of[*keyring.Key](records, catalog.Keys),
 		Environment: environment.New(s.Environment, s.Actor, records), Actor: s.Actor, Now: now,
 		Run: randomRun(), Host: host, PID: os.Getpid(),
 		Alive: alive(host),

@@ -19,34 +19,26 @@ import (
 // fault.Conflict says that something matches after all; fault.Unavailable names
 // the evidence that is missing. Both may be retried.
 func (t *Token) ConfirmAbsent(ctx context.Context, template []Attribute) error {
-	const op = "confirm that an object is gone"
-	if err := t.enter(op); err != nil {
-		return err
-	}
-	defer t.leave()
-	a, done, err := t.manage(ctx)
-	if err != nil {
-		return err
-	}
-	defer done()
-	err = a.run(ctx, func(d driver) error {
-		for _, wait := range []time.Duration{0, pause} {
-			if err := sleep(ctx, wait); err != nil {
-				return err
+	return t.look(ctx, "confirm that an object is gone", func(a *attachment) error {
+		err := a.run(ctx, func(d driver) error {
+			for _, wait := range []time.Duration{0, pause} {
+				if err := sleep(ctx, wait); err != nil {
+					return err
+				}
+				if err := t.missing(d, a, template); err != nil {
+					return err
+				}
 			}
-			if err := t.missing(d, a, template); err != nil {
-				return err
-			}
+			return t.witnessed(d, a, template) // last: what is there now was there when we looked
+		})
+		if err != nil {
+			return err
 		}
-		return t.witnessed(d, a, template) // last: what is there now was there when we looked
+		for _, o := range a.objects.matching(template) {
+			a.objects.forget(o.Handle)
+		}
+		return nil
 	})
-	if err != nil {
-		return t.fail(ctx, op, a, err)
-	}
-	for _, o := range a.objects.matching(template) {
-		a.objects.forget(o.Handle)
-	}
-	return nil
 }
 
 // missing searches once.

@@ -135,6 +135,9 @@ func (t *Token) write(ctx context.Context, op string, handles []Handle, f func(d
 		}
 		return f(d, a, objects)
 	})
+	if spoilsSession(err) {
+		a.objects.doubt() // nobody knows whether it was done
+	}
 	return t.fail(ctx, op, a, err)
 }
 

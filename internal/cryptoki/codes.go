@@ -17,7 +17,7 @@ type callError struct {
 
 func (e *callError) Error() string { return e.Function + ": " + ReturnName(e.Value) }
 
-// returnName returns "CKR_PIN_INCORRECT", or "0x80000001" for a code that the
+// ReturnName returns "CKR_PIN_INCORRECT", or "0x80000001" for a code that the
 // standard does not name.
 func ReturnName(value uint) string {
 	if m, ok := meanings[value]; ok {
@@ -60,11 +60,31 @@ func hasCode(err error, values ...uint) bool {
 	return ok && slices.Contains(values, value)
 }
 
-// breaksSession reports whether the session on which err came is not to be used
-// again, be it gone or in an unknown state.
+// IsSessionLoss reports whether err says that the session, the login or the token was
+// gone. The next call opens the token again, so that what changes nothing, or can be done
+// twice, is worth a second try: once.
+func IsSessionLoss(err error) bool {
+	return hasCode(err, CKR_SESSION_HANDLE_INVALID, CKR_SESSION_CLOSED, CKR_USER_NOT_LOGGED_IN,
+		CKR_DEVICE_REMOVED, CKR_TOKEN_NOT_PRESENT, CKR_CRYPTOKI_NOT_INITIALIZED)
+}
+
+// spoilsSession reports whether the session on which err came is not to be used again:
+// it is gone, or nobody knows what it is still busy with. Only an answer about what was
+// asked leaves a session as it was.
+func spoilsSession(err error) bool {
+	switch call, ok := errors.AsType[*callError](err); {
+	case err == nil || !ok:
+		return false
+	default:
+		m, known := meanings[call.Value]
+		return !known || m.kind == fault.Unavailable || m.kind == fault.Exhausted || m.kind == fault.Denied || m.kind == fault.Internal
+	}
+}
+
+// breaksSession reports whether what failed may work once the token was opened again, be
+// it the session that is gone or the connection.
 func breaksSession(err error) bool {
-	return hasCode(err, CKR_SESSION_HANDLE_INVALID, CKR_SESSION_CLOSED, CKR_DEVICE_REMOVED, CKR_DEVICE_ERROR,
-		CKR_TOKEN_NOT_PRESENT, CKR_TOKEN_NOT_RECOGNIZED, CKR_CRYPTOKI_NOT_INITIALIZED, CKR_USER_NOT_LOGGED_IN,
+	return IsSessionLoss(err) || hasCode(err, CKR_DEVICE_ERROR, CKR_TOKEN_NOT_RECOGNIZED,
 		CKR_GENERAL_ERROR, CKR_HOST_MEMORY, CKR_OPERATION_ACTIVE, CKR_OPERATION_NOT_INITIALIZED, CKR_SLOT_ID_INVALID)
 }
 

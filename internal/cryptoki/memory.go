@@ -150,6 +150,14 @@ func (m *memory) replace(list []Object) {
 	m.scanned = true
 }
 
+// doubt makes whoever asks next read the token: it may hold something else than what is
+// remembered. Handles stay what they are.
+func (m *memory) doubt() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.scanned = false
+}
+
 // matching returns the remembered objects that match a template.
 func (m *memory) matching(template []Attribute) []Object {
 	m.mu.Lock()

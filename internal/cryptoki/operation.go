@@ -66,6 +66,7 @@ func (t *Token) operate(ctx context.Context, op string, handles []Handle, f func
 		return err
 	}
 	defer a.pool.leave()
+	fail := t.failOnLent
 	err = a.run(ctx, func(d driver) error {
 		objects, err := a.objects.resolve(handles)
 		if err != nil {
@@ -75,9 +76,12 @@ func (t *Token) operate(ctx context.Context, op string, handles []Handle, f func
 		if err != nil {
 			return err
 		}
+		if session == a.held {
+			fail = t.fail
+		}
 		err = f(d, session, objects)
-		a.pool.give(d, a, session, breaksSession(err))
+		a.pool.give(d, a, session, spoilsSession(err))
 		return err
 	})
-	return t.fail(ctx, op, a, err)
+	return fail(ctx, op, a, err)
 }

@@ -134,6 +134,9 @@ var optional = []uint{CKA_ALLOWED_MECHANISMS, CKA_CHECK_VALUE}
 // say why.
 func (r *reader) single(d driver, session, object, typ uint, o *Object, k kind) error {
 	value, err := d.ReadAttribute(session, object, typ)
+	if saysNothing(err) {
+		value, err = d.ReadAttribute(session, object, typ) // a failure that passes says nothing of the attribute
+	}
 	if err == nil {
 		o.Attrs[typ] = value
 		return nil

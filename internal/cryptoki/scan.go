@@ -32,51 +32,63 @@ func (t *Token) Lookup(ctx context.Context, typ uint, value []byte) ([]Object, e
 }
 
 // remembered answers from memory, after filling it if that was not done yet.
-func (t *Token) remembered(ctx context.Context, answer func(*memory) ([]Object, bool)) ([]Object, error) {
-	const op = "list objects"
-	if err := t.enter(op); err != nil {
+func (t *Token) remembered(ctx context.Context, answer func(*memory) ([]Object, bool)) (list []Object, err error) {
+	err = t.look(ctx, "list objects", func(a *attachment) error {
+		var ok bool
+		if list, ok = answer(a.objects); ok {
+			return nil
+		}
+		all, err := t.read(ctx, a, nil)
+		if err != nil {
+			return err
+		}
+		a.objects.replace(all)
+		list, _ = answer(a.objects)
+		return nil
+	})
+	if err != nil {
 		return nil, err
+	}
+	return list, nil
+}
+
+// look runs something that changes nothing on the token, alone. If the sessions are lost
+// meanwhile, it is done once more, on new ones.
+func (t *Token) look(ctx context.Context, op string, f func(a *attachment) error) error {
+	if err := t.enter(op); err != nil {
+		return err
 	}
 	defer t.leave()
-	a, done, err := t.manage(ctx)
-	if err != nil {
-		return nil, err
+	for attempt := 1; ; attempt++ {
+		a, done, err := t.manage(ctx)
+		if err != nil {
+			return err
+		}
+		err = t.fail(ctx, op, a, f(a))
+		done()
+		if attempt == 2 || !IsSessionLoss(err) {
+			return err
+		}
 	}
-	defer done()
-	if list, ok := answer(a.objects); ok {
-		return list, nil
-	}
-	list, err := t.read(ctx, a, nil)
-	if err != nil {
-		return nil, t.fail(ctx, op, a, err)
-	}
-	a.objects.replace(list)
-	list, _ = answer(a.objects)
-	return list, nil
 }
 
 // Search looks for objects on the token, whatever is in memory, and updates the
 // memory. Session objects are found too. An empty answer is no proof of absence,
 // see ConfirmAbsent. Two handles for one object count once.
-func (t *Token) Search(ctx context.Context, template []Attribute) ([]Object, error) {
-	const op = "search objects"
-	if err := t.enter(op); err != nil {
-		return nil, err
-	}
-	defer t.leave()
-	a, done, err := t.manage(ctx)
+func (t *Token) Search(ctx context.Context, template []Attribute) (list []Object, err error) {
+	err = t.look(ctx, "search objects", func(a *attachment) (err error) {
+		if list, err = t.read(ctx, a, template); err != nil {
+			return err
+		}
+		for _, o := range list {
+			a.objects.fold(o)
+		}
+		return t.refresh(ctx, a, template, list)
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer done()
-	list, err := t.read(ctx, a, template)
-	if err != nil {
-		return nil, t.fail(ctx, op, a, err)
-	}
-	for _, o := range list {
-		a.objects.fold(o)
-	}
-	return list, t.fail(ctx, op, a, t.refresh(ctx, a, template, list))
+	return list, nil
 }
 
 // refresh reads again what the memory holds for a template and a search did not
@@ -129,6 +141,9 @@ func (t *Token) read(ctx context.Context, a *attachment, template []Attribute) (
 		}
 		p.report(ctx, a, len(seen.list), len(handles))
 	}
+	if seen.remnants > 0 && len(seen.list) == 0 {
+		return nil, seen.remnant // a token on which nothing can be read is in trouble
+	}
 	if seen.remnants > 0 {
 		t.log(ctx, "Some objects on the token have no attributes; a process was killed while it made them", map[string]any{
 			"token": a.info.Label, "objects": seen.remnants,
@@ -143,21 +158,25 @@ func (t *Token) read(ctx context.Context, a *attachment, template []Attribute) (
 // sighting is what came of reading the objects that a search found.
 type sighting struct {
 	list     []Object
-	gone     bool // some were destroyed, or hidden, meanwhile
-	remnants int  // some have no attributes, not even a class
+	gone     bool  // some were destroyed, or hidden, meanwhile
+	remnants int   // some have no attributes, not even a class …
+	remnant  error // … which the token says like this
 }
 
 func (s *sighting) read(d driver, a *attachment, objects []uint) error {
 	for _, object := range objects {
 		o, err := a.reader.read(d, a.held, object)
+		if mayBeRemnant(o, err) {
+			o, err = a.reader.read(d, a.held, object) // a failure that passes is none
+		}
 		switch {
 		case err == nil:
 			o.Handle = a.objects.handle(object)
 			s.list = append(s.list, o)
 		case isGone(err):
 			s.gone = true
-		case len(o.Attrs) == 0 && isRemnant(d, a, err):
-			s.remnants++
+		case mayBeRemnant(o, err) && answers(d, a):
+			s.remnants, s.remnant = s.remnants+1, err
 		default:
 			return err
 		}
@@ -168,13 +187,15 @@ func (s *sighting) read(d driver, a *attachment, objects []uint) error {
 // isGone reports whether an object was destroyed since it was found.
 func isGone(err error) bool { return hasCode(err, CKR_OBJECT_HANDLE_INVALID, CKR_KEY_HANDLE_INVALID) }
 
-// isRemnant reports whether err, from reading an object's class, only means that
-// the object has none: token and session still answer. SoftHSM says
-// CKR_ATTRIBUTE_VALUE_INVALID then, others say other things.
-func isRemnant(d driver, a *attachment, err error) bool {
-	if breaksSession(err) && !hasCode(err, CKR_GENERAL_ERROR) {
-		return false
-	}
+// mayBeRemnant reports whether err, from reading an object, may only mean that the object
+// has no attributes. SoftHSM says CKR_ATTRIBUTE_VALUE_INVALID then, others say other
+// things.
+func mayBeRemnant(o Object, err error) bool {
+	return err != nil && len(o.Attrs) == 0 && (saysNothing(err) || saysUnknown(err) || hasCode(err, CKR_ATTRIBUTE_VALUE_INVALID))
+}
+
+// answers reports whether token and session still do.
+func answers(d driver, a *attachment) bool {
 	_, gone := d.TokenInfo(a.slot)
 	_, lost := d.SessionState(a.held)
 	return gone == nil && lost == nil

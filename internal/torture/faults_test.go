@@ -1,7 +1,6 @@
 package torture_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -22,6 +21,13 @@ var codes = []uint{
 	cryptoki.CKR_PIN_LOCKED, cryptoki.CKR_SESSION_CLOSED, cryptoki.CKR_SESSION_COUNT, cryptoki.CKR_SESSION_HANDLE_INVALID,
 	cryptoki.CKR_TOKEN_NOT_PRESENT, cryptoki.CKR_TOKEN_NOT_RECOGNIZED, cryptoki.CKR_USER_NOT_LOGGED_IN, cryptoki.CKR_CRYPTOKI_NOT_INITIALIZED,
 }
+
+// losses are those which say that nothing was done because the session was gone, and
+// opening the calls by which it is opened again: what fails in these is not repeated.
+var (
+	losses  = []uint{cryptoki.CKR_SESSION_HANDLE_INVALID, cryptoki.CKR_SESSION_CLOSED, cryptoki.CKR_USER_NOT_LOGGED_IN}
+	opening = []string{"C_GetInfo", "C_GetSlotList", "C_GetTokenInfo", "C_OpenSession", "C_CloseSession", "C_GetSessionInfo", "C_Login"}
+)
 
 // blameless is what an error may be when the module failed: nothing that says what is on
 // the token, or that somebody did something wrong.
@@ -64,6 +70,7 @@ func TestFaults(t *testing.T) {
 			if !long() {
 				cases = cases[:min(len(cases), 20)]
 			}
+			t.Logf("%d cases", len(cases))
 			for _, f := range cases {
 				began.restore(t)
 				if b.fails(v, f, random.IntN(2) == 0) {
@@ -117,6 +124,12 @@ func (b *bench) fails(v verb, f failure, sameRun bool) (unharmed bool) {
 		}
 	}
 	unharmed = err == nil
+	if _, on := b.module.Acted(); err != nil && f.how == interposer.FailBefore && slices.Contains(losses, f.code) && !slices.Contains(opening, on.String()) {
+		say("%s: a lost session is not healed: %v", on, err)
+	}
+	if logins := b.module.Calls(interposer.Login); logins > 2 {
+		say("%d logins", logins)
+	}
 
 	// A refused PIN is final for the process, whoever refused it.
 	if sameRun && fault.KindOf(err) != fault.Denied {
@@ -159,5 +172,3 @@ func hasCode(err error) bool {
 	_, ok := cryptoki.Code(err)
 	return ok
 }
-
-var _ = context.Background

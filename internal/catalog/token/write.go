@@ -123,12 +123,23 @@ func (c *Catalog) put(ctx context.Context, e envelope, body any) (*entry, error)
 	if err != nil {
 		return nil, err
 	}
-	o, err := c.store.CreateObject(ctx, append(labelled(e.label()),
+	attrs := append(labelled(e.label()),
 		cryptoki.Bool(cryptoki.CKA_TOKEN, true),
 		cryptoki.Bool(cryptoki.CKA_PRIVATE, true),
 		cryptoki.Bool(cryptoki.CKA_MODIFIABLE, false),
 		cryptoki.Bytes(cryptoki.CKA_VALUE, value),
-	))
+	)
+	o, err := c.store.CreateObject(ctx, attrs)
+	if cryptoki.IsSessionLoss(err) {
+		// The token is open again by now. It may have the object nevertheless.
+		if there, search := c.store.Search(ctx, attrs); search != nil {
+			return nil, err
+		} else if len(there) > 0 {
+			o, err = there[0], nil
+		} else {
+			o, err = c.store.CreateObject(ctx, attrs)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
