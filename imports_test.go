@@ -76,6 +76,7 @@ var rules = map[string]rule{
 	".":                 {internal: []string{"assembly"}, foreign: serving},
 
 	"internal/acceptance": {},
+	"internal/torture":    {},
 	"internal/softhsm":    {},
 	"internal/interposer": {},
 	"internal/inventory":  {foreign: []string{"github.com/miekg/pkcs11"}}, // not through cryptoki, which it checks

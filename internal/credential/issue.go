@@ -34,11 +34,6 @@ func (s *Service) Create(ctx context.Context, spec Spec) (*Credential, error) {
 		return nil, err
 	}
 	c.Spec, c.CreatedAt, c.Tombstone = spec, s.now(), nil
-	for n := range spec.Revoke {
-		if c.Versions[n] == nil {
-			return nil, unknownVersion(n)
-		}
-	}
 	if err := s.issue(ctx, c, "issued"); err != nil {
 		return nil, err
 	}
@@ -93,7 +88,7 @@ func (s *Service) make(ctx context.Context, c *Credential, v *Version) error {
 		v.PublicKey, v.Algorithm, v.Fingerprint = slices.Clone(c.Spec.PublicKey), algorithm, c.Spec.PublicKey.Fingerprint()
 		return nil
 	}
-	root, err := s.Deriver.DerivationKey(ctx)
+	root, err := s.Deriver.DerivationKey(ctx, s.relied)
 	if err != nil {
 		return err
 	}

@@ -77,9 +77,13 @@ type root struct {
 	calls   int
 }
 
-func (r *root) CheckDerivation(context.Context) error { return r.trouble }
+func (r *root) CheckDerivation(context.Context, func(context.Context) (bool, error)) error {
+	return r.trouble
+}
 
-func (r *root) DerivationKey(context.Context) (int, error) {
+func (r *root) Derivable(context.Context, int) error { return nil }
+
+func (r *root) DerivationKey(context.Context, func(context.Context) (bool, error)) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.made++

@@ -1,8 +1,11 @@
 package credential
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/keystead/terraform-provider-hsm/internal/environment"
@@ -28,29 +31,73 @@ func New(c Config) *Service { return &Service{c} }
 
 // Check refuses a spec that is invalid, or that this token cannot satisfy, and the
 // wrong environment. prior is the credential's spec as of now, nil for a new one: an
-// expiry in the past is refused (fault.Invalid) only when it is newly given. It
-// changes nothing on the token. The Subject of fault.Invalid is the argument's name.
+// end that has come is refused (fault.Invalid) only when it is newly given. It changes
+// nothing on the token. The Subject of fault.Invalid is the argument's name.
 func (s *Service) Check(ctx context.Context, spec Spec, prior *Spec) error {
 	if err := spec.Validate(); err != nil {
 		return err
 	}
-	if end := spec.ExpiresAt; !end.IsZero() && (prior == nil || !prior.ExpiresAt.Equal(end)) {
-		left := end.Sub(s.now())
-		if left <= 0 {
-			return refuse("expires_at", fmt.Sprintf("The credential would have expired on %s.", end.Format(time.RFC3339)), "Give a time in the future.")
-		}
-		if spec.Overlap > left {
-			return refuse("overlap", fmt.Sprintf("The overlap (%s) is longer than the credential is valid, which is until %s.", spec.Overlap, end.Format(time.RFC3339)),
-				"A version ends with expires_at in any case: make the overlap shorter, or expires_at later.")
-		}
+	if err := s.checkEnd(spec, prior); err != nil {
+		return err
 	}
-	if _, err := s.Environment.Check(ctx); err != nil {
+	stamped, err := s.Environment.Check(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.checkVersions(ctx, spec, prior, stamped); err != nil {
 		return err
 	}
 	if spec.Type == SharedSecret {
-		return s.Deriver.CheckDerivation(ctx)
+		return s.Deriver.CheckDerivation(ctx, s.relied)
 	}
 	return nil
+}
+
+// checkEnd refuses an end that has come, and an overlap beyond it, when they are new.
+func (s *Service) checkEnd(spec Spec, prior *Spec) error {
+	end := spec.ExpiresAt
+	if end.IsZero() {
+		return nil
+	}
+	left := end.Sub(s.now())
+	isNew := prior == nil || !prior.ExpiresAt.Equal(end)
+	switch {
+	case isNew && left <= 0:
+		return refuse("expires_at", fmt.Sprintf("The credential would have expired on %s.", end.Format(time.RFC3339)), "Give a time in the future.")
+	case (isNew || prior.Overlap != spec.Overlap) && left > 0 && spec.Overlap > left:
+		return refuse("overlap", fmt.Sprintf("The overlap (%s) is longer than the credential is valid, which is until %s.", spec.Overlap, end.Format(time.RFC3339)),
+			"A version ends with expires_at in any case: make the overlap shorter, or expires_at later.")
+	}
+	return nil
+}
+
+// checkVersions refuses what the versions that there are do not allow. Most new names have
+// none, and to make sure of that takes time: it is done only where it matters.
+func (s *Service) checkVersions(ctx context.Context, spec Spec, prior *Spec, stamped bool) error {
+	if prior == nil && len(spec.Revoke) == 0 {
+		return nil
+	}
+	c := &Credential{}
+	if stamped {
+		rec, err := s.Store.Load(ctx, spec.Name)
+		switch {
+		case err == nil:
+			c = rec.Body.Clone()
+		case !fault.Is(err, fault.NotFound):
+			return err
+		}
+	}
+	for _, n := range slices.Sorted(maps.Keys(spec.Revoke)) {
+		if c.Versions[n] == nil {
+			return unknownVersion(n)
+		}
+	}
+	newest := c.Newest()
+	if spec.Type != PublicKey || newest == nil || bytes.Equal(newest.PublicKey, spec.PublicKey) {
+		return nil
+	}
+	c.Spec = spec
+	return c.refuseCompromised()
 }
 
 // Read returns a credential. fault.NotFound means that it was removed, or that there
@@ -59,7 +106,10 @@ func (s *Service) Check(ctx context.Context, spec Spec, prior *Spec) error {
 func (s *Service) Read(ctx context.Context, name string, known bool) (*Credential, error) {
 	if known {
 		rec, err := s.living(ctx, name)
-		return rec.Body, err
+		if err != nil {
+			return nil, err
+		}
+		return rec.Body, s.derivable(ctx, rec.Body)
 	}
 	stamped, err := s.Environment.Check(ctx)
 	if err != nil {
@@ -78,7 +128,34 @@ func (s *Service) Read(ctx context.Context, name string, known bool) (*Credentia
 	if err != nil {
 		return nil, err
 	}
-	return rec.Body, nil
+	return rec.Body, s.derivable(ctx, rec.Body)
+}
+
+// derivable makes sure that the secrets that are accepted now can be derived.
+func (s *Service) derivable(ctx context.Context, c *Credential) error {
+	for _, n := range c.Numbers() {
+		v := c.Versions[n]
+		if v.Root == 0 || !c.IsAccepted(v, s.now()) {
+			continue
+		}
+		if err := s.Deriver.Derivable(ctx, v.Root); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// relied reports whether a credential depends on a derived secret.
+func (s *Service) relied(ctx context.Context) (bool, error) {
+	credentials, err := s.List(ctx)
+	return slices.ContainsFunc(credentials, func(c *Credential) bool {
+		for _, v := range c.Versions {
+			if v.Root != 0 && v.RevokedAt.IsZero() {
+				return true
+			}
+		}
+		return false
+	}), err
 }
 
 // List returns every living credential, by name.

@@ -31,10 +31,7 @@ func (s *Service) Update(ctx context.Context, spec Spec, rotate bool) (*Credenti
 	c := was.Clone()
 	c.Spec = spec
 	s.note(c, "updated", "")
-	revoked, err := s.revoke(c)
-	if err != nil {
-		return nil, err
-	}
+	revoked := s.revoke(c)
 	if why := s.reason(was, c, revoked, rotate); why != "" {
 		err = s.issue(ctx, c, why)
 	} else {
@@ -52,12 +49,9 @@ func (s *Service) Update(ctx context.Context, spec Spec, rotate bool) (*Credenti
 
 // revoke ends the versions that the spec newly revokes, and reports whether the newest
 // is one of them.
-func (s *Service) revoke(c *Credential) (newest bool, err error) {
+func (s *Service) revoke(c *Credential) (newest bool) {
 	for _, n := range slices.Sorted(maps.Keys(c.Spec.Revoke)) {
-		v := c.Versions[n]
-		if v == nil {
-			return false, unknownVersion(n)
-		}
+		v := c.Versions[n] // there is one: Check has seen to that
 		if !v.RevokedAt.IsZero() {
 			continue
 		}
@@ -65,7 +59,7 @@ func (s *Service) revoke(c *Credential) (newest bool, err error) {
 		s.note(c, fmt.Sprintf("version %d revoked", n), string(v.RevokedFor))
 		newest = newest || n == c.Counter
 	}
-	return newest, nil
+	return newest
 }
 
 // reason says why a credential needs a new version, empty if it needs none.

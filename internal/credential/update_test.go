@@ -182,11 +182,34 @@ func TestValidity(t *testing.T) {
 	if b.service().Due(b.store.Stored["bot"].Body) {
 		t.Error("what has ended is due for a rotation")
 	}
-	spec.Owner = "options-desk"
+	spec.Owner, spec.Overlap = "options-desk", 9*day
 	b.update(spec, true)
 	spec.ExpiresAt = spec.ExpiresAt.Add(-hour)
 	_, err = b.service().Update(t.Context(), spec, true)
 	wantFault(t, err, fault.Invalid, "expires_at", "would have expired")
+}
+
+// TestCheckedAtPlan: what the versions that there are do not allow is found without a
+// change.
+func TestCheckedAtPlan(t *testing.T) {
+	b, spec := newBench(t), bot()
+	spec.ExpiresAt = noon.Add(5 * day)
+	b.create(spec)
+	longer := spec
+	longer.Overlap = 6 * day
+	wantFault(t, b.service().Check(t.Context(), longer, &spec), fault.Invalid, "overlap", "longer than the credential is valid")
+
+	spec.Revoke = map[int]keyring.Reason{1: keyring.KeyCompromise, 2: keyring.KeyCompromise}
+	wantFault(t, b.service().Check(t.Context(), spec, &spec), fault.Invalid, "revoke", "no version 2")
+	spec.Name = "another"
+	wantFault(t, b.service().Check(t.Context(), spec, nil), fault.Invalid, "revoke", "no version 1")
+
+	first, _ := person(t)
+	second, _ := person(t)
+	b.create(first)
+	second.Revoke = map[int]keyring.Reason{1: keyring.KeyCompromise}
+	b.update(second, false)
+	wantFault(t, b.service().Check(t.Context(), first, &second), fault.Invalid, "public_key", "revoked as compromised")
 }
 
 // TestSuspended: a disabled credential is not accepted, and comes back as it was.

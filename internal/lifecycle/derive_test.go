@@ -15,16 +15,20 @@ import (
 	"github.com/keystead/terraform-provider-hsm/internal/lifecycle/lifecycletest"
 )
 
+// nobody and somebody rely on what was derived.
+func nobody(context.Context) (bool, error)   { return false, nil }
+func somebody(context.Context) (bool, error) { return true, nil }
+
 // TestDerivationKey: it is made once, and computes the same in every run.
 func TestDerivationKey(t *testing.T) {
 	m := lifecycletest.New(noon)
 	s := m.Run()
-	if err := s.CheckDerivation(t.Context()); err != nil || m.Writes() != 0 {
+	if err := s.CheckDerivation(t.Context(), nobody); err != nil || m.Writes() != 0 {
 		t.Fatalf("CheckDerivation: %v, %d writes", err, m.Writes())
 	}
-	root := must[int](t)(s.DerivationKey(t.Context()))
+	root := must[int](t)(s.DerivationKey(t.Context(), nobody))
 	mac := must[[]byte](t)(s.MAC(t.Context(), root, []byte("message")))
-	if again := must[int](t)(m.Run().DerivationKey(t.Context())); again != root || m.Writes() != 0 {
+	if again := must[int](t)(m.Run().DerivationKey(t.Context(), nobody)); again != root || m.Writes() != 0 {
 		t.Errorf("the next run derives with version %d after %d writes, the first one with %d", again, m.Writes(), root)
 	}
 	if again := must[[]byte](t)(m.Run().MAC(t.Context(), root, []byte("message"))); !bytes.Equal(again, mac) || len(mac) != 32 {
@@ -51,7 +55,7 @@ func TestDerivationKeyMadeAtOnce(t *testing.T) {
 	for i := range versions {
 		group.Go(func() {
 			var err error
-			if versions[i], err = s.DerivationKey(t.Context()); err != nil {
+			if versions[i], err = s.DerivationKey(t.Context(), nobody); err != nil {
 				t.Error(err)
 			}
 		})
@@ -64,7 +68,7 @@ func TestDerivationKeyMadeAtOnce(t *testing.T) {
 
 func TestDerivationKeyKilled(t *testing.T) {
 	clean := lifecycletest.New(noon)
-	must[int](t)(clean.Run().DerivationKey(t.Context()))
+	must[int](t)(clean.Run().DerivationKey(t.Context(), nobody))
 	total := clean.Writes()
 	if total < 3 {
 		t.Fatalf("only %d writes", total)
@@ -73,11 +77,11 @@ func TestDerivationKeyKilled(t *testing.T) {
 		for _, when := range []lifecycletest.When{lifecycletest.Before, lifecycletest.After} {
 			t.Run(fmt.Sprintf("%s write %d of %d", when, n, total), func(t *testing.T) {
 				m := lifecycletest.New(noon)
-				if _, err := m.Doomed(n, when).DerivationKey(t.Context()); !fault.Is(err, fault.Unavailable) {
+				if _, err := m.Doomed(n, when).DerivationKey(t.Context(), nobody); !fault.Is(err, fault.Unavailable) {
 					t.Fatalf("the killed run says %v", err)
 				}
 				s := m.Run()
-				root := must[int](t)(s.DerivationKey(t.Context()))
+				root := must[int](t)(s.DerivationKey(t.Context(), nobody))
 				must[[]byte](t)(s.MAC(t.Context(), root, nil))
 				if bad := m.Violations(keyring.DerivationKeyName); bad != nil {
 					t.Error(bad)
@@ -91,7 +95,7 @@ func TestDerivationKeyKilled(t *testing.T) {
 func TestDerivationKeyIsNobodys(t *testing.T) {
 	m := withKey(t)
 	s := m.Run()
-	must[int](t)(s.DerivationKey(t.Context()))
+	must[int](t)(s.DerivationKey(t.Context(), nobody))
 	for _, k := range must[[]*keyring.Key](t)(s.List(t.Context())) {
 		if k.Spec.Name != "orders" {
 			t.Errorf("%s is listed", k.Spec.Name)
@@ -122,7 +126,7 @@ func TestDerivationRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := lifecycletest.New(noon)
-			must[int](t)(m.Run().DerivationKey(t.Context()))
+			must[int](t)(m.Run().DerivationKey(t.Context(), nobody))
 			tc.tamper(m)
 			mac, err := m.Run().MAC(t.Context(), tc.version, []byte("message"))
 			wantFault(t, err, fault.Inconsistent, tc.says)
@@ -136,13 +140,55 @@ func TestDerivationRefuses(t *testing.T) {
 	}
 }
 
+// TestDerivationKeyLost: a key that is relied on is never replaced, whatever was lost of
+// it; one that nobody relies on is, by the next version if there is a record of it.
+func TestDerivationKeyLost(t *testing.T) {
+	for name, tc := range map[string]struct {
+		lose func(m *lifecycletest.Memory)
+		next int
+	}{
+		"record": {func(m *lifecycletest.Memory) { delete(m.Records, keyring.DerivationKeyName) }, 1},
+		"object": {func(m *lifecycletest.Memory) { m.ObjectsOf(keyring.DerivationKeyName, 1).Secrets = 0 }, 2},
+		"both": {func(m *lifecycletest.Memory) {
+			delete(m.Objects, m.Key(keyring.DerivationKeyName).Versions[1].Ref.ID)
+			delete(m.Records, keyring.DerivationKeyName)
+		}, 1},
+		"replaced": {func(m *lifecycletest.Memory) { m.ObjectsOf(keyring.DerivationKeyName, 1).Material = "another" }, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := lifecycletest.New(noon)
+			must[int](t)(m.Run().DerivationKey(t.Context(), nobody))
+			tc.lose(m)
+			s := m.Run()
+			_, err := s.DerivationKey(t.Context(), somebody)
+			wantFault(t, err, fault.Inconsistent, "")
+			wantFault(t, s.CheckDerivation(t.Context(), somebody), fault.Inconsistent, "")
+			wantFault(t, s.Derivable(t.Context(), 1), fault.Inconsistent, "")
+			if !strings.Contains(err.(*fault.Error).Hint, "declare them anew") || m.Writes() != 0 {
+				t.Errorf("%v; %d writes", err, m.Writes())
+			}
+			if err := s.CheckDerivation(t.Context(), nobody); err != nil {
+				t.Error(err)
+			}
+			root := must[int](t)(s.DerivationKey(t.Context(), nobody))
+			if root != tc.next {
+				t.Errorf("version %d is made", root)
+			}
+			must[[]byte](t)(s.MAC(t.Context(), root, nil))
+			if again := must[int](t)(m.Run().DerivationKey(t.Context(), somebody)); again != root {
+				t.Errorf("the next run derives with version %d", again)
+			}
+		})
+	}
+}
+
 // TestDerivationKeyDrifted: flags that somebody changed are put right where new secrets
 // are about to be derived.
 func TestDerivationKeyDrifted(t *testing.T) {
 	m := lifecycletest.New(noon)
-	must[int](t)(m.Run().DerivationKey(t.Context()))
+	must[int](t)(m.Run().DerivationKey(t.Context(), nobody))
 	m.ObjectsOf(keyring.DerivationKeyName, 1).Allowed = keyring.Verify
-	must[int](t)(m.Run().DerivationKey(t.Context()))
+	must[int](t)(m.Run().DerivationKey(t.Context(), nobody))
 	if bad := m.Violations(keyring.DerivationKeyName); bad != nil {
 		t.Error(bad)
 	}

@@ -1,19 +1,15 @@
 package provider
 
 import (
-	"context"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
-	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 	"github.com/keystead/terraform-provider-hsm/internal/policy"
 )
 
@@ -79,27 +75,4 @@ func (m accessPolicyModel) isSettledAt(at policy.Place) bool {
 		return isKnown(set) && !slices.ContainsFunc(set.Elements(), attr.Value.IsNull)
 	}
 	return isKnown(value) && !value.IsNull()
-}
-
-// policyNameValidator accepts what keyring accepts as the name of a key: all names of
-// an environment are of one form.
-type policyNameValidator struct{}
-
-func (policyNameValidator) Description(ctx context.Context) string {
-	return keyNameValidator{}.Description(ctx)
-}
-
-func (v policyNameValidator) MarkdownDescription(ctx context.Context) string {
-	return v.Description(ctx)
-}
-
-func (v policyNameValidator) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	name := req.ConfigValue.ValueString()
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() || keyring.ValidateName(name) == nil {
-		return
-	}
-	report(&resp.Diagnostics, &fault.Error{
-		Kind: fault.Invalid, Op: "read policy name", Subject: fmt.Sprintf("name %q", name), Problem: "This is not a usable policy name.",
-		Hint: "Use " + v.Description(ctx) + ".",
-	}, req.Path)
 }

@@ -33,7 +33,7 @@ func (r *accessPolicyResource) Schema(_ context.Context, _ resource.SchemaReques
 			"in one apply, if the policy refers to the key's `id`.",
 		Attributes: map[string]schema.Attribute{
 			"name": schema.StringAttribute{
-				Required: true, Validators: []validator.String{policyNameValidator{}},
+				Required: true, Validators: []validator.String{nameValidator{"policy"}},
 				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 				MarkdownDescription: "Name of the policy, unique in the environment: 1 to 63 letters, digits, dots, underscores and hyphens, starting with a letter " +
 					"or a digit. A change removes the policy and makes another one; in between, its access is not given.",

@@ -36,7 +36,7 @@ func (r *apiCredentialResource) Schema(_ context.Context, _ resource.SchemaReque
 			"numbers go on from there.",
 		Attributes: map[string]schema.Attribute{
 			"name": schema.StringAttribute{
-				Required: true, Validators: []validator.String{keyNameValidator{}},
+				Required: true, Validators: []validator.String{nameValidator{"credential"}},
 				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 				MarkdownDescription: "Name of the credential, unique on the token: 1 to 63 letters, digits, dots, underscores and hyphens, starting with a letter or a digit; " +
 					"not `any`. A change revokes this credential and issues another one.",

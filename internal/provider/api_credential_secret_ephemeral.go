@@ -45,7 +45,7 @@ func (e *apiCredentialSecret) Schema(_ context.Context, _ ephemeral.SchemaReques
 			"Every plan opens it, also one that destroys. So take the block out, or give it `count = 0`, when its credential is disabled or has come to its end.",
 		Attributes: map[string]schema.Attribute{
 			"credential_id": schema.StringAttribute{
-				Required: true, Validators: []validator.String{keyNameValidator{}},
+				Required: true, Validators: []validator.String{nameValidator{"credential"}},
 				MarkdownDescription: "`id` of the `hsm_api_credential`.",
 			},
 			"version": schema.Int64Attribute{

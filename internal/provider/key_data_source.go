@@ -32,7 +32,7 @@ func (d *keyDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, re
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "One key on the token with its versions, whoever manages it.",
 		Attributes: map[string]schema.Attribute{
-			"name":                schema.StringAttribute{Required: true, Validators: []validator.String{keyNameValidator{}}, MarkdownDescription: "Name of the key."},
+			"name":                schema.StringAttribute{Required: true, Validators: []validator.String{nameValidator{"key"}}, MarkdownDescription: "Name of the key."},
 			"algorithm":           computed("What kind of key the next version will be; see `versions` for those that exist."),
 			"operations":          schema.SetAttribute{Computed: true, ElementType: types.StringType, MarkdownDescription: "What the key may do."},
 			"allowed_mechanisms":  schema.SetAttribute{Computed: true, ElementType: types.StringType, MarkdownDescription: "PKCS#11 mechanisms that the next version is restricted to. Null for all."},

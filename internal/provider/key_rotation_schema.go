@@ -35,7 +35,7 @@ func (r *keyRotationResource) Schema(_ context.Context, _ resource.SchemaRequest
 			"`terraform plan -detailed-exitcode` tells (exit code 2) that something is due.",
 		Attributes: map[string]schema.Attribute{
 			"key_id": schema.StringAttribute{
-				Required: true, Validators: []validator.String{keyNameValidator{}},
+				Required: true, Validators: []validator.String{nameValidator{"key"}},
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 				MarkdownDescription: "`id` of the `hsm_key` to rotate. A change lets that key go and rotates or takes over the other one.",
 			},

@@ -33,7 +33,7 @@ func (r *keyResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *
 			"Importing a key by its name changes nothing.",
 		Attributes: map[string]schema.Attribute{
 			"name": schema.StringAttribute{
-				Required: true, Validators: []validator.String{keyNameValidator{}},
+				Required: true, Validators: []validator.String{nameValidator{"key"}},
 				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 				MarkdownDescription: "Name of the key, unique on the token: 1 to 63 letters, digits, dots, underscores and hyphens, starting with a letter " +
 					"or a digit. A change makes a new key, and removes this one as `on_destroy` says.",

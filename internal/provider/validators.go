@@ -15,19 +15,25 @@ import (
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
-// keyNameValidator accepts what keyring accepts as the name of a key.
-type keyNameValidator struct{}
+// nameValidator accepts what keyring accepts as the name of a key: all names of an
+// environment follow one rule. The noun is what has the name.
+type nameValidator struct{ noun string }
 
-func (keyNameValidator) Description(context.Context) string {
+func (nameValidator) Description(context.Context) string {
 	return "1 to 63 letters, digits, dots, underscores and hyphens, starting with a letter or a digit"
 }
 
-func (v keyNameValidator) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+func (v nameValidator) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
 
-func (keyNameValidator) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if !req.ConfigValue.IsNull() && !req.ConfigValue.IsUnknown() {
-		report(&resp.Diagnostics, keyring.ValidateName(req.ConfigValue.ValueString()), req.Path)
+func (v nameValidator) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	name := req.ConfigValue.ValueString()
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() || keyring.ValidateName(name) == nil {
+		return
 	}
+	report(&resp.Diagnostics, &fault.Error{
+		Kind: fault.Invalid, Op: fmt.Sprintf("read %s name", v.noun), Subject: fmt.Sprintf("name %q", name),
+		Problem: fmt.Sprintf("This is not a usable %s name.", v.noun), Hint: "Use " + v.Description(ctx) + ".",
+	}, req.Path)
 }
 
 // mechanismValidator accepts names that look like those of PKCS#11 mechanisms.
