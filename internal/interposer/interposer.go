@@ -31,7 +31,7 @@ type Module struct {
 
 // control is struct control of module/interposer.c.
 type control struct {
-	counted, from, times, action, value, acted, actedOn, wait, lockAt, wrong atomic.Uint64
+	counted, from, times, action, value, acted, actedOn, wait, lockAt, wrong, lasting atomic.Uint64
 
 	isCounted, calls [len(names)]atomic.Uint64
 }
@@ -98,13 +98,19 @@ func share(tb testing.TB, path string) *control {
 }
 
 // Count counts all functions but those that only load a module, and starts from 0.
-func (m *Module) Count() { m.count(func(f Function) bool { return !slices.Contains(loading, f) }) }
+func (m *Module) Count() {
+	m.count(0, func(f Function) bool { return !slices.Contains(loading, f) })
+}
 
-// CountWrites counts the functions that may change what is on the token, from 0.
-func (m *Module) CountWrites() { m.count(func(f Function) bool { return slices.Contains(writes, f) }) }
+// CountWrites counts, from 0, the calls that make, change or destroy an object which
+// outlives its session.
+func (m *Module) CountWrites() {
+	m.count(1, func(f Function) bool { return slices.Contains(writes, f) })
+}
 
-func (m *Module) count(which func(Function) bool) {
+func (m *Module) count(lasting uint64, which func(Function) bool) {
 	m.Behave()
+	m.control.lasting.Store(lasting)
 	for f := range names {
 		var on uint64
 		if which(Function(f)) {

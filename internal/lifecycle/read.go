@@ -20,8 +20,8 @@ type Known struct {
 }
 
 // Read returns a key as it is now, each version with its enforcement as just
-// tried. fault.NotFound means that the key was removed, or that there never was
-// one: a removal always leaves a tombstone, so the record of a key that is known
+// tried. fault.NotFound means that the key was removed, to the end, or that there never
+// was one: a removal always leaves a tombstone, so the record of a key that is known
 // and has none was lost or taken away. That is fault.Inconsistent, like every
 // other difference between what is known and what is there.
 func (s *Service) Read(ctx context.Context, name string, known Known) (*keyring.Key, error) {
@@ -48,10 +48,17 @@ func (s *Service) Read(ctx context.Context, name string, known Known) (*keyring.
 	if err != nil {
 		return nil, err
 	}
-	if k := rec.Body; !k.Committed() || (k.Tombstone != nil && !(known.Imported && restorable(k))) {
+	if k := rec.Body; !k.Committed() || (k.Tombstone != nil && !(known.Imported && restorable(k)) && !leaving(k, known)) {
 		return nil, removed(name, k)
 	}
 	return s.observed(ctx, rec)
+}
+
+// leaving reports whether a removal was begun and not finished: to whoever knows the key
+// it is there until then, or nobody would finish what a kill left, and a key that is said
+// to be gone could go on signing.
+func leaving(k *keyring.Key, known Known) bool {
+	return k.Tombstone != nil && k.Work != nil && len(known.Refs) > 0
 }
 
 // observed returns the key with each version's enforcement as just tried. A key

@@ -74,6 +74,11 @@ func advance(schedule rotation.Schedule, steps ...rotation.Step) act {
 
 // remove destroys, as Terraform does, first the rotation and then the key.
 func remove(ctx context.Context, s *provider.Services) error {
+	if _, err := s.Keys.Read(ctx, "orders", lifecycle.Known{Refs: []keyring.Ref{{ID: "00"}}}); fault.Is(err, fault.NotFound) {
+		return nil
+	} else if err != nil {
+		return err
+	}
 	if err := s.Keys.Release(ctx, "orders", 2); err != nil {
 		return err
 	}

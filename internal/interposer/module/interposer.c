@@ -23,7 +23,10 @@ typedef unsigned long word;
 typedef word (*function)(word, word, word, word, word, word, word, word);
 
 enum { functions = 68 }; /* of CK_FUNCTION_LIST in version 2.x */
-enum { get_function_list = 3, get_slot_info = 5, get_token_info = 6, login = 18 };
+enum {
+	get_token_info = 6, login = 18, create_object = 20, copy_object = 21, destroy_object = 22, set_attribute_value = 25,
+	generate_key = 58, generate_key_pair = 59, unwrap_key = 61, derive_key = 62
+};
 enum { pin_incorrect = 0xA0, pin_locked = 0xA4 };
 enum { pin_count_low = 0x10000, pin_final_try = 0x20000, pin_is_locked = 0x40000 };
 enum { flags_at = 96 }; /* in CK_TOKEN_INFO, after label, manufacturer, model and serial */
@@ -31,7 +34,7 @@ enum { nothing, kill_before, kill_after, fail_before, fail_after }; /* actions *
 
 /* What a test sees and sets; interposer.go has the same fields in the same order. */
 struct control {
-	_Atomic uint64_t counted;   /* calls so far of functions that are counted */
+	_Atomic uint64_t counted;   /* calls so far that are counted */
 	_Atomic uint64_t from;      /* act on the counted call of this number, from 1 … */
 	_Atomic uint64_t times;     /* … and on those that follow: so many in all */
 	_Atomic uint64_t action;    /* see above */
@@ -41,12 +44,62 @@ struct control {
 	_Atomic uint64_t wait;      /* microseconds that each call takes longer */
 	_Atomic uint64_t lock_at;   /* wrong PINs that lock the token; 0 is never */
 	_Atomic uint64_t wrong;     /* wrong PINs since the last right one */
+	_Atomic uint64_t lasting;   /* 1: of calls that make or change objects, only those on token objects count */
 	_Atomic uint64_t is_counted[functions]; /* 1 for functions that are counted */
 	_Atomic uint64_t calls[functions];
 };
 
 static struct { unsigned char major, minor; function function[functions]; } list, *real;
 static struct control *control;
+
+/* Objects of the session, as far as this process made any: they are gone with it. */
+static _Atomic word passing[1024];
+static _Atomic unsigned passed;
+
+static int is_passing(word object) {
+	unsigned i;
+	for (i = 0; i < sizeof passing / sizeof *passing; i++)
+		if (passing[i] == object && object != 0) return 1;
+	return 0;
+}
+
+static void remember(word object) { passing[passed++ % (sizeof passing / sizeof *passing)] = object; }
+
+struct attribute { word type; unsigned char *value; word length; };
+
+/* says_token reports whether a template has CKA_TOKEN true. */
+static int says_token(word template, word count) {
+	struct attribute *a = (struct attribute *)template;
+	word i;
+	for (i = 0; i < count; i++)
+		if (a[i].type == 1 && a[i].length == 1) return a[i].value[0] != 0;
+	return 0;
+}
+
+/* lasts reports whether a call makes or changes something that outlives the session. */
+static int lasts(int n, word b, word c, word d, word e, word f, word g) {
+	switch (n) {
+	case create_object: return says_token(b, c);
+	case copy_object: return !is_passing(b);
+	case destroy_object: case set_attribute_value: return !is_passing(b);
+	case generate_key: return says_token(c, d);
+	case generate_key_pair: return says_token(c, d) || says_token(e, f);
+	case unwrap_key: return says_token(f, g);
+	case derive_key: return says_token(d, e);
+	default: return 1;
+	}
+}
+
+/* keep_track remembers what a call made that does not last. */
+static void keep_track(int n, word d, word e, word f, word g, word h) {
+	switch (n) {
+	case create_object: remember(*(word *)d); break;
+	case copy_object: case generate_key: remember(*(word *)e); break;
+	case generate_key_pair: remember(*(word *)g); remember(*(word *)h); break;
+	case derive_key: remember(*(word *)f); break;
+	case unwrap_key: remember(*(word *)h); break;
+	}
+}
 
 static word login_with_lock(word a, word b, word c, word d, word e, word f, word g, word h) {
 	uint64_t limit = control->lock_at;
@@ -87,10 +140,11 @@ static void die(void) {
 
 static word call(int n, word a, word b, word c, word d, word e, word f, word g, word h) {
 	uint64_t number, action = nothing, none = 0;
+	int lasting = lasts(n, b, c, d, e, f, g);
 	word rv;
 	control->calls[n]++;
 	if (control->wait) usleep((useconds_t)control->wait);
-	if (control->is_counted[n]) {
+	if (control->is_counted[n] && (lasting || !control->lasting)) {
 		number = ++control->counted;
 		if (control->from && number >= control->from && number < control->from + control->times) action = control->action;
 	}
@@ -101,6 +155,7 @@ static word call(int n, word a, word b, word c, word d, word e, word f, word g, 
 	if (action == kill_before) die();
 	if (action == fail_before) return (word)control->value;
 	rv = perform(n, a, b, c, d, e, f, g, h);
+	if (rv == 0 && !lasting) keep_track(n, d, e, f, g, h);
 	if (action == kill_after) die();
 	if (action == fail_after) return (word)control->value;
 	return rv;
