@@ -23,16 +23,19 @@ resource "hsm_key" "orders" {
 
 func keyBlock(onDestroy string, enabled bool) string { return fmt.Sprintf(key, onDestroy, enabled) }
 
-// rotation declares a rotation that is triggered by a word.
-func rotationBlock(word, more string) string {
+// rotationBlock declares a rotation that is triggered by a word, with an overlap that no
+// test waits for, unless it is overlapping that shortly.
+func rotationBlock(word, more string) string { return overlapping("1h", word, more) }
+
+func overlapping(overlap, word, more string) string {
 	return fmt.Sprintf(`
 resource "hsm_key_rotation" "orders" {
   key_id              = hsm_key.orders.id
-  overlap             = "1s"
+  overlap             = %q
   rotate_when_changed = { word = %q }
   %s
 }
-`, word, more)
+`, overlap, word, more)
 }
 
 func credentialBlock(word string) string {
@@ -64,8 +67,9 @@ resource "hsm_access_policy" "bot" {
 }
 
 const (
-	createFirst = "lifecycle {\n    create_before_destroy = true\n  }"
-	adopted     = `
+	retireDestroys = `retire_action = "destroy"`
+	createFirst    = "lifecycle {\n    create_before_destroy = true\n  }"
+	adopted        = `
 import {
   to = hsm_key.orders
   id = "pkcs11:id=%BE%EF?x-name=orders"
@@ -90,9 +94,14 @@ func scenarios() map[string]scenario {
 		"rotate, destroy first": {before: ec + rotationBlock("one", ""), after: ec + rotationBlock("two", "")},
 		"rotate, create first":  {before: ec + rotationBlock("one", createFirst), after: ec + rotationBlock("two", createFirst)},
 		"rotate by -replace":    {before: ec + rotationBlock("one", ""), after: ec + rotationBlock("one", ""), args: []string{"-replace=hsm_key_rotation.orders"}},
-		"retire":                {before: ec + rotationBlock("one", ""), twice: ec + rotationBlock("two", ""), pause: "1500ms", after: ec + rotationBlock("two", "")},
-		"retire, destroying": {before: ec + rotationBlock("one", `retire_action = "destroy"`), twice: ec + rotationBlock("two", `retire_action = "destroy"`),
-			pause: "1500ms", after: ec + rotationBlock("two", `retire_action = "destroy"`)},
+		"retire": {
+			before: ec + overlapping("1s", "one", ""), twice: ec + overlapping("1s", "two", ""),
+			pause: "1500ms", after: ec + overlapping("1s", "two", ""),
+		},
+		"retire, destroying": {
+			before: ec + overlapping("1s", "one", retireDestroys), twice: ec + overlapping("1s", "two", retireDestroys),
+			pause: "1500ms", after: ec + overlapping("1s", "two", retireDestroys),
+		},
 		"revoke":              {before: ec + rotationBlock("one", ""), after: ec + rotationBlock("one", `revoke = { "1" = "key_compromise" }`)},
 		"suspend":             {before: ec + rotationBlock("one", ""), after: keyBlock("disable", false) + rotationBlock("one", "")},
 		"destroy, disabling":  {before: ec + rotationBlock("one", ""), twice: ec + rotationBlock("two", "")},
