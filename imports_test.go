@@ -82,6 +82,7 @@ var rules = map[string]rule{
 	"internal/inventory":  {foreign: []string{"github.com/miekg/pkcs11"}}, // not through cryptoki, which it checks
 
 	"tools/schema":     {internal: []string{"assembly"}, foreign: append([]string{"github.com/hashicorp/terraform-plugin-go/tftypes"}, serving...)},
+	"tools/fuzz":       {},
 	"tools/testreport": {},
 }
 

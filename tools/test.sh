@@ -2,7 +2,10 @@
 # Runs every test: unit, protocol level, and the acceptance tests that drive the
 # real CLI against SoftHSM. Whatever they need is installed first or is an error.
 #
-# Usage: tools/test.sh [ARGUMENTS OF go test]; without any, ./...
+# Usage: tools/test.sh [ARGUMENTS OF go test]
+#
+# Without arguments it runs ./..., and first each fuzz target for FUZZTIME (10s). The
+# tests come last, so that what is printed ends with their verdict.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -25,6 +28,8 @@ CGO_ENABLED=0 go build -o /dev/null .
 
 echo "testing with $(go version | cut -d ' ' -f 3), $version ($cli), SoftHSM $(softhsm2-util --version)"
 if [ $# -eq 0 ]; then
+  go build -o .tools/fuzz ./tools/fuzz
+  .tools/fuzz -time "${FUZZTIME:-10s}"
   set -- ./...
 fi
 report=()
