@@ -15,6 +15,9 @@ type Body[T any] interface {
 	RecordName() string
 	// Clone returns a deep copy.
 	Clone() T
+	// Flaw says, in a sentence, what is in it that its owner never writes; empty for
+	// nothing. It is asked before a body is written and after one was read.
+	Flaw() string
 }
 
 // Record is a body as stored, with what is needed to replace it.
@@ -28,7 +31,8 @@ type Record[T any] struct {
 }
 
 // Records keeps the records of one kind in one environment. Every error is a
-// *fault.Error. Bodies that are handed in or out are the receiver's own.
+// *fault.Error. Bodies that are handed in or out are the receiver's own. One with a flaw
+// is not handed out (fault.Inconsistent) and not stored (fault.Internal).
 type Records[T Body[T]] interface {
 	// Load returns one record, freshly enough to be replaced. A name without a
 	// record is fault.NotFound, by positive evidence only. Two rival records of

@@ -1,6 +1,7 @@
 package credential
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -144,6 +145,27 @@ func (c *Credential) RotateAt() time.Time {
 
 // RecordName is what the credential's record is found by.
 func (c *Credential) RecordName() string { return c.Spec.Name }
+
+// Flaw says what is in a record that no run has written, empty for nothing: whoever works
+// with a credential may rely on its versions being there, under their numbers, and on the
+// newest one.
+func (c *Credential) Flaw() string {
+	for _, n := range c.Numbers() {
+		switch v := c.Versions[n]; {
+		case v == nil || v.Number != n:
+			return fmt.Sprintf("What it says of version %d is not about that version.", n)
+		case n < 1 || n > c.Counter:
+			return fmt.Sprintf("It has a version %d, and says that %d is the highest number.", n, c.Counter)
+		}
+	}
+	switch {
+	case c.Newest() == nil:
+		return fmt.Sprintf("It says that the newest version is number %d, which it does not have.", c.Counter)
+	case c.Sealed != nil && c.Versions[c.Sealed.Version] == nil:
+		return fmt.Sprintf("It has a sealed secret of version %d, which it does not have.", c.Sealed.Version)
+	}
+	return ""
+}
 
 // Clone returns a deep copy, so that a caller may change it and lose it.
 func (c *Credential) Clone() *Credential {

@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -173,6 +174,23 @@ func (k *Key) Superseded(instance int) bool {
 
 // RecordName is what the key's record is found by.
 func (k *Key) RecordName() string { return k.Spec.Name }
+
+// Flaw says what is in a record that no run has written, empty for nothing: whoever works
+// with a key may rely on its versions being there, under their numbers, and on the counter.
+func (k *Key) Flaw() string {
+	for _, n := range k.Numbers() {
+		switch v := k.Versions[n]; {
+		case v == nil || v.Number != n:
+			return fmt.Sprintf("What it says of version %d is not about that version.", n)
+		case n < 1 || n > k.Counter:
+			return fmt.Sprintf("It has a version %d, and says that %d is the highest number.", n, k.Counter)
+		}
+	}
+	if k.Rotation != nil && k.Versions[k.Rotation.Instance] == nil {
+		return fmt.Sprintf("It says that a rotation manages version %d, which it does not have.", k.Rotation.Instance)
+	}
+	return ""
+}
 
 // Clone returns a deep copy, so that a caller may change it and lose it.
 func (k *Key) Clone() *Key {

@@ -8,6 +8,10 @@ import (
 // RecordName is what the policy's record is found by.
 func (p *Policy) RecordName() string { return p.Spec.Name }
 
+// Flaw finds nothing: nobody relies on anything in a policy but that it compiles, and one
+// that does not is an error wherever it is used.
+func (p *Policy) Flaw() string { return "" }
+
 // Clone returns a deep copy, so that a caller may change it and lose it.
 func (p *Policy) Clone() *Policy {
 	q := *p

@@ -312,7 +312,7 @@ func (s Suite[T]) testRivalsReplacing(t *testing.T, open func() Store[T]) {
 	for round := range 5 {
 		before := stored
 		results := race(stores, func(n int, c Store[T]) (catalog.Record[T], error) {
-			return c.Replace(t.Context(), before, s.Body("k", 10*round+n))
+			return c.Replace(t.Context(), before, s.Body("k", 10*round+n+1))
 		})
 		stored = judge(t, open, "k", results, fault.Conflict)
 		if stored.ID != before.ID || stored.Generation > before.Generation+1 {

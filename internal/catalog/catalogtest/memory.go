@@ -95,6 +95,9 @@ func (m *Memory[T]) Replace(_ context.Context, old catalog.Record[T], body T) (c
 }
 
 func (m *Memory[T]) store(rec catalog.Record[T]) (catalog.Record[T], error) {
+	if flaw := rec.Body.Flaw(); flaw != "" {
+		return catalog.Record[T]{}, &fault.Error{Kind: fault.Internal, Op: "write record", Problem: "The record is not whole. " + flaw}
+	}
 	stored := handedOut(rec)
 	if err := m.Write(func() { m.Stored[rec.Body.RecordName()] = stored }); err != nil {
 		return catalog.Record[T]{}, err

@@ -211,11 +211,11 @@ func (r *Records[T]) List(ctx context.Context) ([]catalog.Record[T], error) {
 // handOut makes a record of an entry and remembers that it was given away.
 func (r *Records[T]) handOut(e *entry) (catalog.Record[T], error) {
 	var body T
-	if string(e.Body) == "null" {
-		return catalog.Record[T]{}, damaged(e.label(), "It holds nothing.")
-	}
 	if err := e.decode(&body); err != nil {
 		return catalog.Record[T]{}, err
+	}
+	if flaw := body.Flaw(); flaw != "" {
+		return catalog.Record[T]{}, damaged(e.label(), flaw)
 	}
 	if name := body.RecordName(); r.kind.label(name) != e.label() {
 		return catalog.Record[T]{}, damaged(e.label(), fmt.Sprintf("It holds the %s %q.", nouns[r.kind], name))

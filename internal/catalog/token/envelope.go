@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
@@ -82,16 +83,8 @@ func (e envelope) seal(body any) ([]byte, error) {
 	return raw, nil
 }
 
-// decode reads the body.
-func (e envelope) decode(body any) error {
-	if err := json.Unmarshal(e.Body, body); err != nil {
-		return damaged(e.label(), "What it holds cannot be read: "+err.Error()+".")
-	}
-	return nil
-}
-
-// open reads an object. Not whole (nil, nil) is what is no JSON: it was cut off. A record of a newer format is fault.Unsupported, a whole one that
-// was changed fault.Inconsistent.
+// open reads an object. Not whole (nil, nil) is what is no JSON: it was cut off. A record
+// of a newer format is fault.Unsupported, a whole one that was changed fault.Inconsistent.
 func open(label string, o cryptoki.Object) (*entry, error) {
 	raw := o.Bytes(cryptoki.CKA_VALUE)
 	var head struct {
@@ -101,7 +94,7 @@ func open(label string, o cryptoki.Object) (*entry, error) {
 	if !json.Valid(raw) {
 		return nil, nil
 	}
-	if err := json.Unmarshal(raw, &head); err != nil {
+	if err := json.Unmarshal(raw, &head); err != nil || !utf8.Valid(raw) { // JSON would put something else for what is no text
 		return nil, damaged(label, "It is not a record at all.")
 	}
 	if head.Format > format {
@@ -175,10 +168,12 @@ func openAll(label string, objects []cryptoki.Object) (entries []entry, remains 
 			remains = append(remains, o.Handle)
 			continue
 		}
-		known := slices.IndexFunc(entries, func(other entry) bool { return other.Write == e.Write })
-		if known < 0 {
+		switch known := slices.IndexFunc(entries, func(other entry) bool { return other.Write == e.Write }); {
+		case known < 0:
 			entries = append(entries, *e)
-		} else {
+		case entries[known].Sum != e.Sum:
+			return nil, nil, damaged(label, "There are two of it that claim to be the same, and differ.")
+		default:
 			entries[known].handles = append(entries[known].handles, o.Handle)
 		}
 	}

@@ -45,11 +45,25 @@ func random() string {
 // another run that was not there at the last scan is fault.Conflict, and
 // fault.Exists the next time.
 func (r *Records[T]) Create(ctx context.Context, body T) (catalog.Record[T], error) {
+	if err := r.check(body); err != nil {
+		return catalog.Record[T]{}, err
+	}
 	e, err := r.create(ctx, envelope{Kind: r.kind, Name: body.RecordName(), Generation: 1, ID: random(), Write: random()}, body)
 	if err != nil {
 		return catalog.Record[T]{}, err
 	}
 	return r.handOut(e)
+}
+
+// check refuses to write what could not be read.
+func (r *Records[T]) check(body T) error {
+	flaw := body.Flaw()
+	if flaw == "" {
+		return nil
+	}
+	return &fault.Error{
+		Kind: fault.Internal, Op: "write record", Subject: subject(r.kind.label(body.RecordName())), Problem: "The record is not whole. " + flaw,
+	}
 }
 
 func (c *Catalog) create(ctx context.Context, e envelope, body any) (*entry, error) {
@@ -76,6 +90,9 @@ func (c *Catalog) create(ctx context.Context, e envelope, body any) (*entry, err
 // old one is still the newest is asked of the memory first, and of the token when
 // the new one is written: one search per write, and searching is what costs.
 func (r *Records[T]) Replace(ctx context.Context, old catalog.Record[T], body T) (catalog.Record[T], error) {
+	if err := r.check(body); err != nil {
+		return catalog.Record[T]{}, err
+	}
 	e := envelope{Kind: r.kind, Name: body.RecordName(), Generation: old.Generation + 1, ID: old.ID, Write: random()}
 	mine, err := r.replace(ctx, origin{old.Generation, old.ID}, e, body)
 	if err != nil {
