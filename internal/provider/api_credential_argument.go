@@ -98,15 +98,18 @@ func momentOf(value types.String, diags *diag.Diagnostics) time.Time {
 	return moment
 }
 
+// parseMoment reads a time. The first one that there is stands for none in the records,
+// and in them are no years of more or less than four digits, as there may be in UTC only.
 func parseMoment(text string) (time.Time, error) {
 	moment, err := time.Parse(time.RFC3339, text)
-	if err != nil {
+	moment = moment.UTC()
+	if err != nil || moment.IsZero() || moment.Year() < 0 || moment.Year() > 9999 {
 		return time.Time{}, &fault.Error{
 			Kind: fault.Invalid, Op: "use time", Problem: fmt.Sprintf("%q is not a time as in RFC 3339.", text),
 			Hint: `Give date, time and zone, for example "2027-03-31T18:00:00Z" or "2027-03-31T20:00:00+02:00".`,
 		}
 	}
-	return moment.UTC(), nil
+	return moment, nil
 }
 
 // momentValidator accepts times as in RFC 3339.
