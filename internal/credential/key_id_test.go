@@ -45,12 +45,13 @@ func TestKeyIDRefused(t *testing.T) {
 
 // FuzzParseKeyID: a key id is written in one way only.
 func FuzzParseKeyID(f *testing.F) {
-	f.Add("prod~market-maker~3")
-	f.Add("prod~bot~01")
 	f.Fuzz(func(t *testing.T, id string) {
 		environment, name, version, ok := credential.ParseKeyID(id)
-		if ok && (version < 1 || credential.KeyID(environment, name, version) != id) {
+		if ok && (version < 1 || credential.KeyID(environment, name, version) != id || url.PathEscape(id) != id) {
 			t.Errorf("%q is read as %q, %q, %d", id, environment, name, version)
+		}
+		if !ok && (environment != "" || name != "" || version != 0) {
+			t.Errorf("%q is refused, and read as %q, %q, %d", id, environment, name, version)
 		}
 	})
 }

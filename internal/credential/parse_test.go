@@ -312,23 +312,3 @@ func TestPublicKeyRefused(t *testing.T) {
 		})
 	}
 }
-
-// FuzzParsePublicKey: whatever is read as a key is read the same again, and nothing is
-// both public and private.
-func FuzzParsePublicKey(f *testing.F) {
-	f.Add(edwards(strings.Repeat("09", 32)))
-	f.Add(authorized("ssh-ed25519", bytes.Repeat([]byte{9}, 32)) + " comment")
-	f.Add(p256("03" + strings.Repeat("11", 32)))
-	f.Add("-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----")
-	f.Fuzz(func(t *testing.T, text string) {
-		key, algorithm, err := credential.ParsePublicKey(text)
-		if err != nil {
-			wantFault(t, err, fault.Invalid, "public_key", "")
-			return
-		}
-		again, same, err := credential.ParsePublicKey(key.PEM())
-		if err != nil || !bytes.Equal(again, key) || same != algorithm || credential.IsPrivate(text) {
-			t.Errorf("%q is read as %q, %x, and that as %q, %x, %v", text, algorithm, key, same, again, err)
-		}
-	})
-}
