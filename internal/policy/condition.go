@@ -54,14 +54,15 @@ func (r *reader) sourceCIDRs(cidrs []string) []doc {
 	if len(ranges) == 0 {
 		return nil
 	}
-	return []doc{r.known("source_ip", either(ranges, r.effect != Forbid))}
+	return []doc{r.known("source_ip", either(ranges, true))}
 }
 
 // known is a test of something that not every request tells. What is not known does not
 // get a request permitted, nor does it spare it from being forbidden.
 func (r *reader) known(attribute string, test doc) doc {
 	if r.effect == Forbid {
-		return either([]doc{text("!(context has " + attribute + ")"), test}, true)
+		// As "!(context has it) || test" Cedar's validator would not have it.
+		return group{body: seq{text("if context has " + attribute), brk(" "), nest{seq{text("then "), test}}, brk(" "), text("else true")}}
 	}
 	return both(text("context has "+attribute), test)
 }
