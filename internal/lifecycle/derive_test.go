@@ -106,6 +106,8 @@ func TestDerivationKeyIsNobodys(t *testing.T) {
 	id := m.Key(keyring.DerivationKeyName).Versions[1].Ref.ID
 	_, err = s.Adopt(t.Context(), lifecycle.Locator{ID: id}, "mine")
 	wantFault(t, err, fault.Invalid, "not a usable key name")
+	_, _, err = s.Claim(t.Context(), keyring.DerivationKeyName)
+	wantFault(t, err, fault.Invalid, "not a usable key name")
 	wantFault(t, s.Destroy(t.Context(), keyring.DerivationKeyName), fault.Protected, "deletion")
 }
 

@@ -191,8 +191,12 @@ func (s *Service) Advance(ctx context.Context, name string, instance int, schedu
 	return s.carryOut(ctx, rec, k, "advance")
 }
 
-// Claim takes the newest version under a rotation that is being imported.
+// Claim takes the newest version under a rotation that is being imported. The derivation
+// key has no owner who could: a rotation would retire what secrets are derived with.
 func (s *Service) Claim(ctx context.Context, name string) (*keyring.Key, int, error) {
+	if err := keyring.ValidateName(name); err != nil {
+		return nil, 0, err
+	}
 	ctx, done, err := s.begun(ctx, name)
 	if err != nil {
 		return nil, 0, err
