@@ -225,8 +225,11 @@ func FuzzParseURI(f *testing.F) {
 		u, err := config.ParseURI(text)
 		if err != nil {
 			failure, ok := err.(*fault.Error)
-			if !ok || failure.Kind != fault.Invalid {
-				t.Fatalf("the error is %T of kind %v", err, fault.KindOf(err))
+			if !ok || failure.Kind != fault.Invalid || failure.Problem == "" || failure.Hint == "" {
+				t.Fatalf("the error is %T of kind %v, %+v", err, fault.KindOf(err), err)
+			}
+			if !reflect.DeepEqual(u, config.URI{}) {
+				t.Fatalf("%s: there is a URI beside the error %v: %#v", text, err, u)
 			}
 			if strings.Contains(failure.Error()+failure.Hint, canary) {
 				t.Fatalf("%s: the error is %v", text, err)
