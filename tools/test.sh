@@ -29,7 +29,7 @@ CGO_ENABLED=0 go build -o /dev/null .
 echo "testing with $(go version | cut -d ' ' -f 3), $version ($cli), SoftHSM $(softhsm2-util --version)"
 if [ $# -eq 0 ]; then
   go build -o .tools/fuzz ./tools/fuzz
-  .tools/fuzz -time "${FUZZTIME:-10s}"
+  .tools/fuzz -fresh -time "${FUZZTIME:-10s}"
   set -- ./...
 fi
 report=()

@@ -24,19 +24,35 @@ const atOnce = 2
 func main() {
 	long := flag.Duration("time", 10*time.Second, "how long each target is fuzzed")
 	only := flag.String("target", "", "fuzz only this target")
+	fresh := flag.Bool("fresh", false, "begin with the inputs that are kept here, and not where earlier runs ended")
 	flag.Parse()
-	targets, err := find(".")
+	passed, err := run(*long, *only, *fresh)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "fuzz:", err)
+	}
+	if err != nil || !passed {
 		os.Exit(1)
+	}
+}
+
+func run(long time.Duration, only string, fresh bool) (passed bool, err error) {
+	targets, err := find(".")
+	if err != nil {
+		return false, err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	r := report{out: os.Stdout, fuzz: func(t target) (string, error) { return fuzz(ctx, t, *long) }}
-	passed := r.run(named(targets, *only))
-	stop()
-	if !passed {
-		os.Exit(1)
+	defer stop()
+	var more []string
+	if fresh { // what long runs came up with may be more than a short one gets through
+		dir, err := os.MkdirTemp("", "fuzz")
+		if err != nil {
+			return false, err
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		more = []string{"-args", "-test.fuzzcachedir=" + dir}
 	}
+	r := report{out: os.Stdout, fuzz: func(t target) (string, error) { return fuzz(ctx, t, long, more...) }}
+	return r.run(named(targets, only)), nil
 }
 
 // named returns the targets of a name, all if it is empty.
@@ -52,9 +68,9 @@ func named(targets []target, name string) []target {
 
 // fuzz runs one target and returns what go said. Nothing of the time goes into making a
 // failing input smaller: that is for whoever looks into it.
-func fuzz(ctx context.Context, t target, long time.Duration) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", "test", "-vet=off", "-run=^$", "-fuzz=^"+t.name+"$", //nolint:gosec // a name from our own sources
-		"-fuzztime="+long.String(), "-fuzzminimizetime=0x", "-parallel=1", "./"+t.dir)
+func fuzz(ctx context.Context, t target, long time.Duration, more ...string) (string, error) {
+	args := []string{"test", "-vet=off", "-run=^$", "-fuzz=^" + t.name + "$", "-fuzztime=" + long.String(), "-fuzzminimizetime=0x", "-parallel=1", "./" + t.dir}
+	cmd := exec.CommandContext(ctx, "go", append(args, more...)...) //nolint:gosec // with names from our own sources
 	cmd.WaitDelay = 10 * time.Second
 	output, err := cmd.CombinedOutput()
 	return string(output), err
