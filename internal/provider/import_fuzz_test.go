@@ -11,8 +11,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 
 	"github.com/keystead/terraform-provider-hsm/internal/catalog"
+	"github.com/keystead/terraform-provider-hsm/internal/credential"
 	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
 	"github.com/keystead/terraform-provider-hsm/internal/lifecycle/lifecycletest"
+	"github.com/keystead/terraform-provider-hsm/internal/policy"
 )
 
 // importable is what can be imported, with the attribute that names a thing.
@@ -23,9 +25,14 @@ var importable = []struct{ resource, name string }{
 // stock is a token with one of each, and a key that was made elsewhere.
 type stock struct {
 	*server
-	m       *lifecycletest.Memory
-	on      *shelves
-	records map[string]lifecycle.Record
+	m  *lifecycletest.Memory
+	on *shelves
+
+	// What was there at first.
+	records     map[string]lifecycle.Record
+	credentials map[string]credential.Record
+	policies    map[string]policy.Record
+	objects     map[string]lifecycletest.Objects
 }
 
 func newStock(t *testing.T) *stock {
@@ -44,16 +51,28 @@ func newStock(t *testing.T) *stock {
 		(&core{server: s.server, t: t, resource: one.resource}).apply(one.config)
 	}
 	s.m.MakeElsewhere(t, "6f6c64", "legacy")
-	s.records = maps.Clone(s.m.Records)
+	s.records, s.credentials, s.policies = maps.Clone(s.m.Records), maps.Clone(s.on.credentials.Stored), maps.Clone(s.on.policies.Stored)
+	s.objects = map[string]lifecycletest.Objects{}
+	for id, o := range s.m.Objects {
+		s.objects[id] = *o
+	}
 	return s
 }
 
-// reset undoes what was adopted.
+// reset puts everything back.
 func (s *stock) reset() {
-	for name := range s.m.Records {
-		delete(s.m.Records, name)
+	restore(s.m.Records, s.records)
+	restore(s.on.credentials.Stored, s.credentials)
+	restore(s.on.policies.Stored, s.policies)
+	clear(s.m.Objects)
+	for id, o := range s.objects {
+		s.m.Objects[id] = &o
 	}
-	maps.Copy(s.m.Records, s.records)
+}
+
+func restore[R any](now, before map[string]R) {
+	clear(now)
+	maps.Copy(now, before)
 }
 
 // FuzzImport imports anything as anything: it gives the whole state of what was meant, or
