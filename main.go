@@ -17,7 +17,11 @@ var version = "dev"
 func main() {
 	debug := flag.Bool("debug", false, "serve until interrupted and print how to attach (TF_REATTACH_PROVIDERS)")
 	flag.Parse()
-	err := providerserver.Serve(context.Background(), assembly.Provider(version), providerserver.ServeOpts{
+	provider, shut := assembly.Provider(version)
+	if !*debug {
+		go endWithParent(shut)
+	}
+	err := providerserver.Serve(context.Background(), provider, providerserver.ServeOpts{
 		Address: "registry.terraform.io/keystead/hsm", Debug: *debug,
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/provider"
@@ -22,14 +23,27 @@ import (
 	hsmprovider "github.com/keystead/terraform-provider-hsm/internal/provider"
 )
 
-// Provider returns the constructor of the Terraform provider, on the system's clock.
-// The modules that it opens stay open until the process ends, as Terraform tells a
-// provider nothing but that.
-func Provider(version string) func() provider.Provider {
-	return hsmprovider.New(version, func(s config.Settings) *hsmprovider.Services {
-		services, _ := Services(s, time.Now)
+// Provider returns the constructor of the Terraform provider, on the system's clock. The
+// modules that it opens stay open until the process ends, as Terraform tells a provider
+// nothing but that, or until shut is called: it waits for the operation that the HSM is
+// about, and closes every session.
+func Provider(version string) (construct func() provider.Provider, shut func()) {
+	var mu sync.Mutex
+	var open []func() error
+	construct = hsmprovider.New(version, func(s config.Settings) *hsmprovider.Services {
+		services, shut := Services(s, time.Now)
+		mu.Lock()
+		defer mu.Unlock()
+		open = append(open, shut)
 		return services
 	})
+	return construct, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, shut := range open {
+			_ = shut() // the process ends in any case
+		}
+	}
 }
 
 // Services wires everything to the token that the settings select, on the given
