@@ -51,6 +51,23 @@ func (i *Inventory) Violations(strangers ...string) []string {
 	return bad
 }
 
+// Keyless lists the versions that were finished, and not destroyed, and of which there is
+// no private or secret key: that is a key lost.
+func (i *Inventory) Keyless() (lost []string) {
+	have := map[string]bool{}
+	for _, o := range i.Objects {
+		have[o.ID] = have[o.ID] || !o.IsPublic()
+	}
+	for _, name := range slices.Sorted(maps.Keys(i.Keys)) {
+		for n, v := range i.Keys[name].Versions {
+			if !v.Pending && v.DestroyedAt.IsZero() && !have[v.Ref.ID] {
+				lost = append(lost, fmt.Sprintf("key %s version %d", name, n))
+			}
+		}
+	}
+	return lost
+}
+
 // version lists what is wrong with the objects of one version.
 func (i *Inventory) version(k *Key, v *Version) (problems []string) {
 	secrets, publics, protecting := 0, 0, false

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -258,22 +257,4 @@ func TestKills(t *testing.T) {
 	}
 	summarise(t, "kills", kills+cli+interrupts, "%d of the provider at a write (%d of them while it recovered), %d of the CLI, %d interrupts; %d times something had to be imported",
 		kills, double, cli, interrupts, imports)
-}
-
-// shard returns the part of the names that this process works on: TORTURE_SHARD is
-// "2/4" for the second of four.
-func shard(names []string) []string {
-	which, of, ok := strings.Cut(os.Getenv("TORTURE_SHARD"), "/")
-	if !ok {
-		return names
-	}
-	n, _ := strconv.Atoi(which)
-	total, _ := strconv.Atoi(of)
-	var mine []string
-	for i, name := range names {
-		if i%total == n-1 {
-			mine = append(mine, name)
-		}
-	}
-	return mine
 }

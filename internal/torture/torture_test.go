@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -26,6 +27,25 @@ func seeded(tb testing.TB) *rand.Rand {
 	}
 	tb.Logf("TORTURE_SEED=%d", seed)
 	return rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // G404: to be repeated, not to be secret
+}
+
+// shard returns the part of the cases that this process works on: TORTURE_SHARD is "2/4"
+// for the second of four. Each process has drawn the same cases, by the same seed.
+func shard[T any](all []T) []T {
+	which, of, ok := strings.Cut(os.Getenv("TORTURE_SHARD"), "/")
+	if !ok {
+		return all
+	}
+	n, errN := strconv.Atoi(which)
+	total, errTotal := strconv.Atoi(of)
+	if errN != nil || errTotal != nil || n < 1 || n > total {
+		panic("TORTURE_SHARD is not like 2/4")
+	}
+	var mine []T
+	for i := n - 1; i < len(all); i += total {
+		mine = append(mine, all[i])
+	}
+	return mine
 }
 
 // summarise prints a line of the table that the long form ends with.
@@ -48,7 +68,7 @@ func take(tb testing.TB, dir string) *snapshot {
 	tb.Helper()
 	s := &snapshot{dir: dir, files: map[string][]byte{}}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		if err != nil || !entry.Type().IsRegular() {
 			return err
 		}
 		content, err := os.ReadFile(path) //nolint:gosec // G122: nobody else is in the test's own directory
@@ -71,7 +91,7 @@ func (s *snapshot) restore(tb testing.TB) {
 		}
 	}
 	check(filepath.WalkDir(s.dir, func(path string, entry fs.DirEntry, err error) error {
-		if _, kept := s.files[path]; err == nil && !entry.IsDir() && !kept {
+		if _, kept := s.files[path]; err == nil && entry.Type().IsRegular() && !kept {
 			return os.Remove(path) //nolint:gosec // G122: as above
 		}
 		return err
