@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the long form of the tests that break things on purpose, in several processes at a
-# time, and prints the seed and a table of what was done. With GUIDE=1 the table goes into
-# the guide too.
+# time, and prints the seed and a table of what was done, as it is in the guide
+# (templates/guides/reliability.md).
 #
 # Usage: tools/torture.sh [SEED]; without one, a new seed is drawn.
 set -euo pipefail
@@ -40,8 +40,32 @@ run direct torture '^TestKillsOfSoftHSM$' "" &
 wait
 run rivals acceptance '^TestRivals' ""
 
-# The lines of the shards, added up.
-awk -F': ' '/^torture: / { print $2 "|" $3 "|" $0 }' "$dir"/*.log | cut -d'|' -f3 | sort | tee "$dir/table"
+# The lines that the tests print, those of one class added up number by number.
+echo
+echo "Seed $TORTURE_SEED, $(date -u +%F), $("$cli" version | head -n 1), SoftHSM $(softhsm2-util --version), $SECONDS s:"
+echo
+echo '| what was broken | what was done, and what came of it |'
+echo '| --- | --- |'
+sed -n 's/^torture: //p' "$dir"/*.log | awk -F': ' '
+  {
+    class = $1; text = substr($0, length(class) + 3); n = 0
+    while (match(text, /[0-9]+/)) {
+      n++
+      if (!(class in lines)) between[class, n] = substr(text, 1, RSTART - 1)
+      sum[class, n] += substr(text, RSTART, RLENGTH)
+      text = substr(text, RSTART + RLENGTH)
+    }
+    if (!(class in lines) || /VIOLATIONS/) end[class] = text
+    if (!(class in lines)) order[++classes] = class
+    lines[class] = n
+  }
+  END {
+    for (i = 1; i <= classes; i++) {
+      class = order[i]; row = ""
+      for (j = 1; j <= lines[class]; j++) row = row between[class, j] sum[class, j]
+      print "| " class " | " row end[class] " |"
+    }
+  }'
 if [ -s "$dir/failed" ]; then
   while read -r name; do
     echo "== $name"
