@@ -14,6 +14,9 @@ type attachment struct {
 	info    tokenInfo // as of opening; the serial and label are those that must stay
 	library libraryInfo
 	profile Profile
+	// turnstile keeps the writes of other processes apart from ours; nil where the
+	// token does that by itself. Guarded by the module's gate.
+	turnstile *turnstile
 
 	ready      bool // held is open and, if the token wants it, logged in; guarded by Token.mu
 	held       uint // the session that keeps the login and owns session objects
@@ -121,6 +124,9 @@ func (t *Token) selectToken(ctx context.Context, a *attachment) (again bool, err
 		return nil
 	})
 	a.profile = profileOf(a.info)
+	if a.profile.Shared {
+		a.turnstile = newTurnstile(a.info)
+	}
 	a.pool = newPool(sessionLimit(t.cfg.MaxSessions, a.info))
 	return again || hasCode(err, CKR_GENERAL_ERROR, CKR_CRYPTOKI_NOT_INITIALIZED), err
 }
@@ -183,7 +189,7 @@ func (a *attachment) close() error {
 // profileOf recognises the kind of token.
 func profileOf(i tokenInfo) Profile {
 	if strings.HasPrefix(i.Manufacturer, "SoftHSM") || strings.HasPrefix(i.Model, "SoftHSM") {
-		return Profile{Name: "SoftHSM", CopyToChange: true}
+		return Profile{Name: "SoftHSM", CopyToChange: true, Shared: true}
 	}
 	return Profile{Name: "generic"}
 }

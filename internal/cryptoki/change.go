@@ -133,7 +133,7 @@ func (t *Token) write(ctx context.Context, op string, handles []Handle, f func(d
 		if err != nil {
 			return err
 		}
-		return f(d, a, objects)
+		return a.inTurn(ctx, d, func() error { return f(d, a, objects) })
 	})
 	if spoilsSession(err) {
 		a.objects.doubt() // nobody knows whether it was done

@@ -28,4 +28,7 @@ type Profile struct {
 	// CopyToChange says that a kill inside C_SetAttributeValue can destroy the
 	// object, so that attributes are to be changed by copy, verify, destroy.
 	CopyToChange bool
+	// Shared says that processes share the token's files, and that a write can blind
+	// one of them to what another wrote just before. Writes then take turns.
+	Shared bool
 }
