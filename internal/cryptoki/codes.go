@@ -105,6 +105,9 @@ func failure(op, subject string, err error) error {
 	if !ok {
 		m = meaning{kind: fault.Internal, problem: "The module reported an error of its own.", hint: hintVendor}
 	}
+	if call.Function == "C_Initialize" && call.Value == CKR_GENERAL_ERROR {
+		m = didNotStart
+	}
 	return &codedError{
 		value: call.Value,
 		fault: &fault.Error{Kind: m.kind, Op: op, Subject: subject, Problem: m.problem, Hint: m.hint, Code: call.Error()},

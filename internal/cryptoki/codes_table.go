@@ -23,6 +23,14 @@ const (
 	hintSpace    = "Free space on the token, or close other applications that use it."
 )
 
+// didNotStart is what CKR_GENERAL_ERROR of C_Initialize means: the token was not even
+// looked for.
+var didNotStart = meaning{
+	"CKR_GENERAL_ERROR", fault.Unavailable, "The module did not start.",
+	"Check that it can read its configuration and what that names: of a software token this is the directory of its tokens, which may be gone, " +
+		"or unreadable for this user (for SoftHSM: SOFTHSM2_CONF, and directories.tokendir in that file). For a network HSM check its client's configuration.",
+}
+
 // meanings holds every return value of versions 2.40 and 3.0.
 var meanings = map[uint]meaning{
 	CKR_OK:                               {"CKR_OK", fault.Internal, "The module reported success as an error.", hintReport},

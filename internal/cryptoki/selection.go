@@ -55,7 +55,8 @@ func (s Selector) choose(list []present) (present, error) {
 			"Initialise it with the vendor's tool (for SoftHSM: `softhsm2-util --init-token --free --label NAME`), then run again.")
 	default:
 		return refuse(fault.Unavailable, "There is no such token; present: "+describe(list)+".",
-			"Correct label, serial or slot, or make the token reachable. For software tokens check the configuration that this process sees (for SoftHSM: SOFTHSM2_CONF).")
+			"Correct label, serial or slot, or make the token reachable. For software tokens check the configuration that this process sees (for SoftHSM: SOFTHSM2_CONF), "+
+				"and that this user may read the files of the token.")
 	}
 }
 
