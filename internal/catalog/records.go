@@ -38,6 +38,9 @@ type Records[T Body[T]] interface {
 	// record is fault.NotFound, by positive evidence only. Two rival records of
 	// one name that neither side has withdrawn are fault.Conflict.
 	Load(ctx context.Context, name string) (Record[T], error)
+	// Look is Load that asks the place itself, whatever is remembered of it: for
+	// whoever waits for another run to be done.
+	Look(ctx context.Context, name string) (Record[T], error)
 	// List returns every record as of the last scan, by name.
 	List(ctx context.Context) ([]Record[T], error)
 	// Create stores the first record of a name: fault.Exists if the name has one,

@@ -41,6 +41,8 @@ func (s Suite[T]) Run(t *testing.T) {
 		"stamp":              s.testStamp,
 		"unstamped":          s.testUnstamped,
 		"round trip":         s.testRoundTrip,
+		"look":               s.testLook,
+		"marks":              s.testMarks,
 		"list":               s.testList,
 		"exists":             s.testExists,
 		"stale":              s.testStale,
@@ -152,6 +154,44 @@ func (s Suite[T]) testRoundTrip(t *testing.T, open func() Store[T]) {
 		}
 		r = wantRecord(t, c, want, generation, id)
 		wantRecord(t, open(), want, generation, id)
+	}
+}
+
+// testLook asks what another one wrote since the scan.
+func (s Suite[T]) testLook(t *testing.T, open func() Store[T]) {
+	c, other := open(), open()
+	if err := c.Stamp(t.Context(), "test", "ada"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := c.Look(t.Context(), "k")
+	wantKind(t, err, fault.NotFound)
+	first := must[catalog.Record[T]](t)(other.Create(t.Context(), s.Body("k", 1)))
+	for n := 2; n < 5; n++ {
+		first = must[catalog.Record[T]](t)(other.Replace(t.Context(), first, s.Body("k", n)))
+		seen := must[catalog.Record[T]](t)(c.Look(t.Context(), "k"))
+		if seen.Generation != n || seen.ID != first.ID || !reflect.DeepEqual(seen.Body, s.Body("k", n)) {
+			t.Errorf("seen is generation %d, written was %d", seen.Generation, n)
+		}
+	}
+}
+
+// testMarks tells a record from older ones and from others.
+func (s Suite[T]) testMarks(t *testing.T, open func() Store[T]) {
+	c := open()
+	first := must[catalog.Record[T]](t)(c.Create(t.Context(), s.Body("k", 1)))
+	second := must[catalog.Record[T]](t)(c.Replace(t.Context(), first, s.Body("k", 2)))
+	later, other := second, second
+	later.Generation, other.ID = 3, "another"
+	for _, fine := range []string{"", "nonsense", first.Mark(), second.Mark()} {
+		if err := catalog.Follows(t.Context(), open(), "k", fine, "it"); err != nil {
+			t.Errorf("%q: %v", fine, err)
+		}
+	}
+	for _, mark := range []string{later.Mark(), other.Mark()} {
+		wantKind(t, catalog.Follows(t.Context(), open(), "k", mark, "it"), fault.Inconsistent)
+		if err := catalog.Follows(t.Context(), c, "k2", mark, "it"); err != nil {
+			t.Errorf("a record that is not there: %v", err)
+		}
 	}
 }
 

@@ -54,6 +54,11 @@ func (m *Memory[T]) Load(_ context.Context, name string) (catalog.Record[T], err
 	return handedOut(rec), nil
 }
 
+// Look is Load: nothing else is remembered here.
+func (m *Memory[T]) Look(ctx context.Context, name string) (catalog.Record[T], error) {
+	return m.Load(ctx, name)
+}
+
 // List returns every record, by name, see catalog.Records.
 func (m *Memory[T]) List(context.Context) ([]catalog.Record[T], error) {
 	leave, err := m.Enter()

@@ -118,6 +118,19 @@ func (r *Records[T]) Load(ctx context.Context, name string) (catalog.Record[T], 
 	return r.handOut(e)
 }
 
+// Look returns one record as it is on the token now, see catalog.Records.
+func (r *Records[T]) Look(ctx context.Context, name string) (catalog.Record[T], error) {
+	label := r.kind.label(name)
+	e, err := r.settled(ctx, label)
+	if err == nil && e == nil {
+		err = notFound(label)
+	}
+	if err != nil {
+		return catalog.Record[T]{}, err
+	}
+	return r.handOut(e)
+}
+
 func (c *Catalog) load(ctx context.Context, label string) (*entry, error) {
 	objects, err := c.store.Lookup(ctx, cryptoki.CKA_LABEL, []byte(label))
 	if err != nil {

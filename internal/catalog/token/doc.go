@@ -33,6 +33,9 @@
 // Whoever sees only larger rivals waits for them to go, and withdraws itself if they
 // stay.
 //
+// What was read and is still there had won, or was alone: a rival that turns up beside
+// it came later, and gives up. It does not keep anybody from writing the next generation.
+//
 // So at most one wins: of two that stay, the one that searched last would have seen
 // the other. And of two that are alive the smaller one does win. The wait is what
 // makes it safe. A rule without it ("the smaller one has won") lets both win: the

@@ -174,6 +174,37 @@ func TestDeadRival(t *testing.T) {
 	}
 }
 
+// TestLateRival: one who wrote when the record had won already, and has not given up
+// yet, does not keep the winner from going on.
+func TestLateRival(t *testing.T) {
+	b := newBench(t)
+	winner := keys(device(t, b.Token))
+	late := &rig{Store: device(t, b.Token)}
+	if _, err := keys(late).List(t.Context()); err != nil { // nothing is there
+		t.Fatal(err)
+	}
+	record, err := winner.Create(t.Context(), key("k", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	late.after = late.kill("CreateObject", 1)
+	if _, err := keys(late).Create(t.Context(), key("k", 10)); !fault.Is(err, fault.Unavailable) {
+		t.Fatalf("%v", err)
+	}
+	if n := len(b.objects(t, "key/k")); n != 2 {
+		t.Fatalf("%d objects: they did not meet", n)
+	}
+	if _, err := winner.Replace(t.Context(), record, key("k", 2)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := keys(device(t, b.Token)).Load(t.Context(), "k"); err != nil || got.Body.Counter != 2 {
+		t.Errorf("%+v, %v", got.Body, err)
+	}
+	if n := len(b.objects(t, "key/k")); n != 1 {
+		t.Errorf("%d objects are left", n)
+	}
+}
+
 // TestWithdrawnRead: a reader got a record that its writer then withdrew. It has
 // the generation and the id of the one that won, and still is not that one.
 func TestWithdrawnRead(t *testing.T) {

@@ -116,8 +116,9 @@ func (c *Catalog) replace(ctx context.Context, old origin, e envelope, body any)
 		return nil, conflict(e, "The record was changed, or removed, by another run since it was read.")
 	}
 	return c.write(ctx, e, body, func(entries []entry) bool {
-		before := highest(slices.DeleteFunc(slices.Clone(entries), func(other entry) bool { return other.Generation > old.generation }))
-		return len(before) == 1 && c.current(&before[0], old)
+		// A rival of the old record that wrote when that had won already is beside it
+		// until it gives up, and takes nothing away from it.
+		return slices.ContainsFunc(entries, func(other entry) bool { return c.current(&other, old) })
 	})
 }
 
