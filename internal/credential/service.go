@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/keystead/terraform-provider-hsm/internal/catalog"
 	"github.com/keystead/terraform-provider-hsm/internal/environment"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
@@ -238,3 +239,22 @@ func (s *Service) note(c *Credential, what, reason string) {
 }
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Second) }
+
+// Mark returns what tells the record of a name, as it is now, from older ones and from
+// others, for Follows; empty if there is none.
+func (s *Service) Mark(ctx context.Context, name string) string {
+	rec, err := s.Store.Load(ctx, name)
+	if err != nil {
+		return ""
+	}
+	return rec.Mark()
+}
+
+// Follows refuses (fault.Inconsistent) a record that is older than a mark that was seen
+// of it, or another one. It is asked before Read, which would take either for the truth.
+func (s *Service) Follows(ctx context.Context, name, mark string) error {
+	if stamped, err := s.Environment.Check(ctx); err != nil || !stamped {
+		return err
+	}
+	return catalog.Follows(ctx, s.Store, name, mark, subject(name))
+}

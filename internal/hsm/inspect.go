@@ -114,7 +114,7 @@ func (t *Token) sight(ctx context.Context, h halves, try keyring.Operations) (li
 		}
 		// Two public halves that differ leave it open which one is meant.
 		if i == 0 {
-			seen.PublicKey = key
+			seen.PublicKey, seen.PublicLabel = key, string(o.Bytes(cryptoki.CKA_LABEL))
 		} else if !bytes.Equal(seen.PublicKey, key) {
 			seen.PublicKey = nil
 		}
@@ -128,6 +128,7 @@ func (t *Token) sight(ctx context.Context, h halves, try keyring.Operations) (li
 		}
 		if o.Handle == m.secret.Handle && seen.Algorithm == "" {
 			seen.Algorithm, seen.Birth = m.algorithm, certificate(o, false)
+			seen.Extractable, seen.SecretLabel = o.Bool(cryptoki.CKA_EXTRACTABLE), string(o.Bytes(cryptoki.CKA_LABEL))
 		}
 		err = each(try&covers(o.Class)&m.algorithm.Operations()&^permitted(o), func(op keyring.Operations) error {
 			v, err := t.attempt(ctx, m, op)

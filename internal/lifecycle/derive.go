@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
@@ -53,7 +54,32 @@ func (s *Service) Derivable(ctx context.Context, version int) error {
 // the key if the environment has none, or puts its flags right if somebody changed
 // them. Two runs that make it at once get one key. A key that was lost is replaced by its
 // next version, unless it is relied on (fault.Inconsistent).
+//
+// Whoever comes second waits for the run that makes it: nobody has asked for that key
+// and could ask again.
 func (s *Service) DerivationKey(ctx context.Context, relied Relied) (int, error) {
+	for n := 1; ; n++ {
+		number, err := s.derivationKey(ctx, relied)
+		if !fault.Is(err, fault.Conflict) || n == derivationTries {
+			return number, err
+		}
+		timer := time.NewTimer(derivationPause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return 0, err
+		}
+	}
+}
+
+// A rival takes a moment to make a derivation key; it is waited for ten seconds.
+const (
+	derivationTries = 100
+	derivationPause = 100 * time.Millisecond
+)
+
+func (s *Service) derivationKey(ctx context.Context, relied Relied) (int, error) {
 	k, err := s.Read(ctx, derivationKey.Name, Known{})
 	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Inconsistent) {
 		on, asked := relied(ctx)

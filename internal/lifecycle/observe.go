@@ -50,6 +50,7 @@ func (s *Service) observe(ctx context.Context, k *keyring.Key, v *keyring.Versio
 			if err := s.identify(ctx, k, v, seen); err != nil {
 				return "", err
 			}
+			s.notice(k, v, seen)
 		}
 	}
 	switch {
@@ -75,7 +76,7 @@ func verdict(k *keyring.Key, v *keyring.Version, seen Sighting, underWork bool) 
 	}
 	switch {
 	case seen.Secrets == 0:
-		return broken(fmt.Sprintf("The private or secret key object (CKA_ID %s) is no longer on the token, though its record is: somebody removed it.", v.Ref.ID),
+		return broken(fmt.Sprintf("The private or secret key object (CKA_ID %s) is no longer on the token, though its record is: somebody removed it, or gave it another CKA_ID.", v.Ref.ID),
 			"Restore the object from the HSM's backup. If it is lost for good, add the version to the rotation's revoke map and run `terraform apply -refresh=false`: a new version takes over.")
 	case underWork:
 		return nil
@@ -83,7 +84,7 @@ func verdict(k *keyring.Key, v *keyring.Version, seen Sighting, underWork bool) 
 		return broken(fmt.Sprintf("There are %d private or secret and %d public objects with CKA_ID %s; there must be exactly one of each kind.", seen.Secrets, seen.Publics, v.Ref.ID),
 			"Find out which one is the impostor (compare the public key with public_key_pem in the state) and remove it with the token's own tools.")
 	case seen.Publics < wantPublic:
-		return broken(fmt.Sprintf("The public key object (CKA_ID %s) is no longer on the token: somebody removed it.", v.Ref.ID),
+		return broken(fmt.Sprintf("The public key object (CKA_ID %s) is no longer on the token: somebody removed it, or gave it another CKA_ID.", v.Ref.ID),
 			"Write it back from public_key_pem in the state, for example with `pkcs11-tool --write-object … --type pubkey --id …`.")
 	case v.Ref.Pair && !slices.Equal(seen.PublicKey, v.PublicKey):
 		return broken(fmt.Sprintf("The public key object with CKA_ID %s is not the one that was recorded: somebody replaced it.", v.Ref.ID),
@@ -103,6 +104,9 @@ func (s *Service) identify(ctx context.Context, k *keyring.Key, v *keyring.Versi
 	}
 	if seen.Algorithm != v.Algorithm {
 		return replaced(fmt.Sprintf("It is of %s, recorded is %s.", seen.Algorithm, v.Algorithm))
+	}
+	if seen.Extractable && !v.Extractable {
+		return replaced("It is extractable, the recorded one is not, and that cannot be changed.")
 	}
 	if was, is := v.Birth, seen.Birth; was.Attested {
 		for _, each := range []struct {
@@ -128,6 +132,29 @@ func (s *Service) identify(ctx context.Context, k *keyring.Key, v *keyring.Versi
 		return replaced("Its check value is not the recorded fingerprint.")
 	}
 	return nil
+}
+
+// notice warns of what somebody changed that neither makes another key of it nor can be
+// put right.
+func (s *Service) notice(k *keyring.Key, v *keyring.Version, seen Sighting) {
+	warn := func(format string, args ...any) {
+		s.warn(fmt.Sprintf("Key %q version %d: ", k.Spec.Name, v.Number) + fmt.Sprintf(format, args...))
+	}
+	// The halves of a key that was made elsewhere may have had different labels always.
+	ours := v.Ref.Label == keyring.NewRef(k.Spec.Name, v.Number, v.Algorithm).Label
+	for _, each := range []struct {
+		what, label string
+		is          bool
+	}{{"private or secret key", seen.SecretLabel, true}, {"public key", seen.PublicLabel, v.Ref.Pair && ours}} {
+		if each.is && each.label != v.Ref.Label {
+			warn("The %s object with CKA_ID %s is labelled %q, recorded is %q: somebody renamed it. Here it is found by its CKA_ID; "+
+				"programs that look for the label do not find it any more.", each.what, v.Ref.ID, each.label, v.Ref.Label)
+		}
+	}
+	if v.Extractable && !seen.Extractable {
+		warn("Somebody switched off CKA_EXTRACTABLE of the object with CKA_ID %s, and that is for good: it can no longer be wrapped. "+
+			"Rotate the key for a version that can.", v.Ref.ID)
+	}
 }
 
 func broken(k *keyring.Key, v *keyring.Version, problem, hint string) error {

@@ -40,6 +40,11 @@ type Sighting struct {
 	// it is not found out here: Birth.Attested is false.
 	Algorithm keyring.Algorithm
 	Birth     keyring.Birth
+	// Extractable is what the private or secret key says now. It can be switched off for
+	// good, and never on.
+	Extractable bool
+	// SecretLabel and PublicLabel are the objects' CKA_LABEL; of doubles, the first's.
+	SecretLabel, PublicLabel string
 }
 
 // Proof is what came of using a key to see whether it is the recorded one.

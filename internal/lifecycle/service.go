@@ -12,6 +12,7 @@ package lifecycle
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,6 +45,8 @@ type Service struct {
 	mu    sync.Mutex
 	locks map[string]*sync.Mutex // by key name; guarded by mu
 	roots map[int]keyring.Ref    // versions of the derivation key that were proven; guarded by mu
+	// warned is what was noticed by now, see Warnings; guarded by mu.
+	warned []string
 }
 
 // New returns a Service. It does no I/O.
@@ -93,4 +96,17 @@ func (s *Service) Capabilities(ctx context.Context) (keyring.Capabilities, error
 
 // Warnings lists, in whole sentences, what an operator should know of the token
 // although nothing has failed, as far as has been noticed by now.
-func (s *Service) Warnings() []string { return s.Token.Warnings() }
+func (s *Service) Warnings() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append(s.Token.Warnings(), s.warned...)
+}
+
+// warn keeps a warning, once.
+func (s *Service) warn(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Contains(s.warned, text) {
+		s.warned = append(s.warned, text)
+	}
+}

@@ -31,6 +31,13 @@ func (s *Service) open(ctx context.Context, name string) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
+	if w := rec.Body.Work; w != nil && w.Run != s.Run {
+		// The record may be remembered from when that run was at work. It may be done
+		// by now, and its key in use: what is settled is what is recorded now.
+		if rec, err = s.Catalog.Look(ctx, name); err != nil {
+			return Record{}, err
+		}
+	}
 	if w := rec.Body.Work; w != nil && w.Run != s.Run && s.now().Sub(w.Since) < lease && s.Alive(*w) {
 		return Record{}, &fault.Error{
 			Kind: fault.Conflict, Op: w.What + " key", Subject: subject(name),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/keystead/terraform-provider-hsm/internal/catalog"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 )
 
@@ -52,4 +53,23 @@ func uncompilable(name string, mistakes []Finding) error {
 		Problem: "The recorded policy cannot be compiled: " + mistakes[0].Problem,
 		Hint:    "It was recorded by another version of the provider, or changed with other tools. Correct it, or remove it.",
 	}
+}
+
+// Mark returns what tells the record of a name, as it is now, from older ones and from
+// others, for Follows; empty if there is none.
+func (s *Service) Mark(ctx context.Context, name string) string {
+	rec, err := s.Store.Load(ctx, name)
+	if err != nil {
+		return ""
+	}
+	return rec.Mark()
+}
+
+// Follows refuses (fault.Inconsistent) a record that is older than a mark that was seen
+// of it, or another one. It is asked before Read, which would take either for the truth.
+func (s *Service) Follows(ctx context.Context, name, mark string) error {
+	if stamped, err := s.Environment.Check(ctx); err != nil || !stamped {
+		return err
+	}
+	return catalog.Follows(ctx, s.Store, name, mark, subject(name))
 }

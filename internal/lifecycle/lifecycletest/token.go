@@ -150,8 +150,10 @@ func (t token) Inspect(_ context.Context, ref keyring.Ref, try keyring.Operation
 	if o.Secrets > 0 {
 		seen.Algorithm, seen.Birth = o.Order.Algorithm, o.Birth
 		seen.Birth.Attested = false
+		seen.Extractable, seen.SecretLabel = o.Order.Extractable, o.Order.Ref.Label
 	}
 	if o.Publics > 0 {
+		seen.PublicLabel = o.Order.Ref.Label
 		seen.PublicKey, seen.Fingerprint = o.PublicKey, o.PublicKey.Fingerprint()
 	}
 	return seen, nil
