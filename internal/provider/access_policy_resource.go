@@ -67,6 +67,7 @@ func (r *accessPolicyResource) Create(ctx context.Context, req resource.CreateRe
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan.settle(newAccessPolicyModel(ctx, p, nil, &resp.Diagnostics)))...)
+	remember(ctx, services.Policies, spec.Name, resp.Private, &resp.Diagnostics)
 }
 
 // Read removes the policy from the state only when it is gone conclusively. Whatever
@@ -82,6 +83,10 @@ func (r *accessPolicyResource) Read(ctx context.Context, req resource.ReadReques
 		return
 	}
 	defer r.client.finish(&resp.Diagnostics)
+	if err := follows(ctx, services.Policies, prior.ID.ValueString(), req.Private, &resp.Diagnostics); err != nil {
+		report(&resp.Diagnostics, err)
+		return
+	}
 	p, err := services.Policies.Read(ctx, prior.ID.ValueString(), true)
 	if fault.Is(err, fault.NotFound) {
 		gone(&resp.Diagnostics, err)
@@ -100,6 +105,9 @@ func (r *accessPolicyResource) Read(ctx context.Context, req resource.ReadReques
 	now := newAccessPolicyModel(ctx, p, accessOf(grantsThrough(grants, p.Spec.Name)), &resp.Diagnostics)
 	now.likeWritten(prior)
 	resp.Diagnostics.Append(resp.State.Set(ctx, now)...)
+	if !has(ctx, req.Private, seenRecord, &resp.Diagnostics) {
+		remember(ctx, services.Policies, prior.ID.ValueString(), resp.Private, &resp.Diagnostics)
+	}
 }
 
 // Update changes what the policy says. On an error the prior state stays.
@@ -123,6 +131,7 @@ func (r *accessPolicyResource) Update(ctx context.Context, req resource.UpdateRe
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan.settle(newAccessPolicyModel(ctx, p, nil, &resp.Diagnostics)))...)
+	remember(ctx, services.Policies, spec.Name, resp.Private, &resp.Diagnostics)
 }
 
 // Delete removes the policy. One that is gone already is no error.

@@ -50,6 +50,7 @@ func (r *apiCredentialResource) Create(ctx context.Context, req resource.CreateR
 	}
 	r.client.awaited.arrived(spec.Name)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan.settle(now))...)
+	remember(ctx, services.Credentials, spec.Name, resp.Private, &resp.Diagnostics)
 }
 
 // Read is the only place with a clock: it says what has become of the versions, and
@@ -66,6 +67,10 @@ func (r *apiCredentialResource) Read(ctx context.Context, req resource.ReadReque
 		return
 	}
 	defer r.client.finish(&resp.Diagnostics)
+	if err := follows(ctx, services.Credentials, prior.ID.ValueString(), req.Private, &resp.Diagnostics); err != nil {
+		report(&resp.Diagnostics, err)
+		return
+	}
 	c, err := services.Credentials.Read(ctx, prior.ID.ValueString(), true)
 	if fault.Is(err, fault.NotFound) {
 		gone(&resp.Diagnostics, err)
@@ -82,6 +87,9 @@ func (r *apiCredentialResource) Read(ctx context.Context, req resource.ReadReque
 	}
 	now.likeWritten(prior)
 	resp.Diagnostics.Append(resp.State.Set(ctx, now)...)
+	if !has(ctx, req.Private, seenRecord, &resp.Diagnostics) {
+		remember(ctx, services.Credentials, prior.ID.ValueString(), resp.Private, &resp.Diagnostics)
+	}
 }
 
 // Update changes what is asked of the credential, and makes a new version if the plan
@@ -108,6 +116,7 @@ func (r *apiCredentialResource) Update(ctx context.Context, req resource.UpdateR
 	}
 	r.client.awaited.arrived(spec.Name)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan.settle(now))...)
+	remember(ctx, services.Credentials, spec.Name, resp.Private, &resp.Diagnostics)
 }
 
 // Delete revokes every version of the credential.

@@ -73,6 +73,7 @@ func (r *keyResource) Create(ctx context.Context, req resource.CreateRequest, re
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan.settle(now))...)
+	remember(ctx, services.Keys, spec.Name, resp.Private, &resp.Diagnostics)
 	r.client.warnUnattested(&resp.Diagnostics, key)
 }
 
@@ -91,6 +92,10 @@ func (r *keyResource) Read(ctx context.Context, req resource.ReadRequest, resp *
 		return
 	}
 	defer r.client.finish(&resp.Diagnostics)
+	if err := follows(ctx, services.Keys, prior.ID.ValueString(), req.Private, &resp.Diagnostics); err != nil {
+		report(&resp.Diagnostics, err)
+		return
+	}
 	key, err := services.Keys.Read(ctx, prior.ID.ValueString(), remembered)
 	if fault.Is(err, fault.NotFound) {
 		gone(&resp.Diagnostics, err)
@@ -112,6 +117,9 @@ func (r *keyResource) Read(ctx context.Context, req resource.ReadRequest, resp *
 	}
 	now.likeWritten(prior)
 	resp.Diagnostics.Append(resp.State.Set(ctx, now)...)
+	if !has(ctx, req.Private, seenRecord, &resp.Diagnostics) {
+		remember(ctx, services.Keys, prior.ID.ValueString(), resp.Private, &resp.Diagnostics)
+	}
 	if remembered.Imported && key.Tombstone == nil { // somebody else has restored it
 		resp.Diagnostics.Append(resp.Private.SetKey(ctx, imported, nil)...)
 	}
@@ -148,6 +156,7 @@ func (r *keyResource) Update(ctx context.Context, req resource.UpdateRequest, re
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan.settle(now))...)
+	remember(ctx, services.Keys, spec.Name, resp.Private, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, imported, nil)...)
 }
 

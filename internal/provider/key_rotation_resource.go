@@ -84,6 +84,7 @@ func (r *keyRotationResource) Create(ctx context.Context, req resource.CreateReq
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan.settle(now))...)
+	remember(ctx, services.Keys, key.Spec.Name, resp.Private, &resp.Diagnostics)
 	r.client.warnUnattested(&resp.Diagnostics, key)
 	if !plan.PinnedVersion.IsNull() {
 		resp.Diagnostics.AddAttributeWarning(path.Root("pinned_version"), "Nothing was rotated: a version is pinned",
@@ -107,6 +108,10 @@ func (r *keyRotationResource) Read(ctx context.Context, req resource.ReadRequest
 		return
 	}
 	defer r.client.finish(&resp.Diagnostics)
+	if err := follows(ctx, services.Keys, name, req.Private, &resp.Diagnostics); err != nil {
+		report(&resp.Diagnostics, err)
+		return
+	}
 	key, err := services.Keys.Read(ctx, name, remembered)
 	if fault.Is(err, fault.NotFound) {
 		gone(&resp.Diagnostics, err)
@@ -118,6 +123,9 @@ func (r *keyRotationResource) Read(ctx context.Context, req resource.ReadRequest
 		return
 	}
 	r.show(ctx, &now, key, instance, services.Keys.Now(), &resp.State, &resp.Diagnostics)
+	if !has(ctx, req.Private, seenRecord, &resp.Diagnostics) {
+		remember(ctx, services.Keys, name, resp.Private, &resp.Diagnostics)
+	}
 	if now.Superseded.ValueBool() {
 		warnSuperseded(key, instance, &resp.Diagnostics)
 	}
@@ -154,6 +162,7 @@ func (r *keyRotationResource) Update(ctx context.Context, req resource.UpdateReq
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan.settle(now))...)
+	remember(ctx, services.Keys, name, resp.Private, &resp.Diagnostics)
 }
 
 // Delete lets go of the key. It destroys nothing: it may come before the
