@@ -48,14 +48,38 @@ func newBinaryCLI(t *testing.T, cgo, configuration string) *cli {
 // from there instead of attaching to the one in this process.
 func (c *cli) useBinary(cgo string) {
 	c.t.Helper()
-	mirror := c.t.TempDir()
-	for _, host := range []string{"registry.terraform.io", "registry.opentofu.org"} {
+	c.useMirror(buildMirror(c.t, cgo))
+}
+
+// providerHosts are where the CLIs look for a provider that names no host.
+var providerHosts = []string{"registry.terraform.io", "registry.opentofu.org"}
+
+// buildMirror builds the provider, once for all hosts, and returns the mirror's path.
+func buildMirror(t *testing.T, cgo string) string {
+	t.Helper()
+	mirror := t.TempDir()
+	binary := filepath.Join(t.TempDir(), "provider")
+	build := exec.Command("go", "build", "-o", binary, "../..")
+	build.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	for _, host := range providerHosts {
 		dir := filepath.Join(mirror, host, "keystead", "hsm", "0.0.1", runtime.GOOS+"_"+runtime.GOARCH)
-		build := exec.Command("go", "build", "-o", filepath.Join(dir, "terraform-provider-hsm_v0.0.1"), "../..")
-		build.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
-		if out, err := build.CombinedOutput(); err != nil {
-			c.t.Fatalf("go build: %v\n%s", err, out)
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
 		}
+		if err := os.Link(binary, filepath.Join(dir, "terraform-provider-hsm_v0.0.1")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return mirror
+}
+
+// useMirror has the CLI start the provider that is in a mirror.
+func (c *cli) useMirror(mirror string) {
+	c.t.Helper()
+	for _, host := range providerHosts {
 		delete(c.reattach, host+"/keystead/hsm")
 	}
 	settings := filepath.Join(c.t.TempDir(), "cli.tfrc")

@@ -106,24 +106,21 @@ func verify(t *testing.T, publicKeyPEM string, signature []byte) {
 // test every object of a CKA_ID.
 func tamper(t *testing.T, token *softhsm.Token, id string, do func(hsm *cryptoki.Token, o cryptoki.Object) error) {
 	t.Helper()
-	hsm := cryptoki.New(cryptoki.Config{
-		ModulePath: token.Module, Select: cryptoki.Selector{Label: token.Label},
-		PIN: func() ([]byte, error) { return []byte(softhsm.PIN), nil },
-	})
-	defer func() { _ = hsm.Close() }()
 	raw, err := hex.DecodeString(id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	objects, err := hsm.Search(context.Background(), []cryptoki.Attribute{cryptoki.Bytes(cryptoki.CKA_ID, raw)})
-	if err != nil || len(objects) == 0 {
-		t.Fatalf("nothing found with CKA_ID %s: %v", id, err)
-	}
-	for _, o := range objects {
-		if err := do(hsm, o); err != nil {
-			t.Fatal(err)
+	opened(t, token, nil, func(hsm *cryptoki.Token) {
+		objects, err := hsm.Search(context.Background(), []cryptoki.Attribute{cryptoki.Bytes(cryptoki.CKA_ID, raw)})
+		if err != nil || len(objects) == 0 {
+			t.Fatalf("nothing found with CKA_ID %s: %v", id, err)
 		}
-	}
+		for _, o := range objects {
+			if err := do(hsm, o); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
 }
 
 // turnOn gives a private key its CKA_SIGN back.

@@ -1,14 +1,12 @@
 package acceptance_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
 	"github.com/keystead/terraform-provider-hsm/internal/softhsm"
 )
 
@@ -21,168 +19,6 @@ func (c *cli) setenv(name, value string) {
 		}
 	}
 	c.env = env
-}
-
-// TestTroubleKeepsState: whatever goes wrong while planning, the command fails, says
-// why, and the state keeps its keys; when the trouble is over there is nothing to do.
-func TestTroubleKeepsState(t *testing.T) {
-	pinned := func(block, pin string) string {
-		return strings.Replace(block, "actor ", "pin = \""+pin+"\"\n  actor ", 1)
-	}
-	for name, tc := range map[string]struct {
-		// cause makes the trouble and returns how to end it.
-		cause func(t *testing.T, c *cli, token *softhsm.Token) (end func())
-		says  []string
-	}{
-		"wrong PIN": {
-			cause: func(t *testing.T, c *cli, token *softhsm.Token) func() {
-				good := orders(token, "", schedule)
-				c.configure(pinned(good, "wrong-pin"))
-				return func() { c.configure(good) }
-			},
-			says: []string{"PIN", "CKR_PIN_INCORRECT"},
-		},
-		"vanished token": {
-			cause: func(t *testing.T, c *cli, token *softhsm.Token) func() {
-				aside := token.Store.TokenDir() + ".aside"
-				rename(t, token.Store.TokenDir(), aside)
-				if err := os.Mkdir(token.Store.TokenDir(), 0o700); err != nil {
-					t.Fatal(err)
-				}
-				return func() {
-					if err := os.RemoveAll(token.Store.TokenDir()); err != nil {
-						t.Fatal(err)
-					}
-					rename(t, aside, token.Store.TokenDir())
-				}
-			},
-			says: []string{"acceptance"},
-		},
-		"another token of the same label": {
-			cause: func(t *testing.T, c *cli, token *softhsm.Token) func() {
-				own, aside := token.Store.TokenDir(), token.Store.TokenDir()+".aside"
-				rename(t, own, aside)
-				if err := os.Mkdir(own, 0o700); err != nil {
-					t.Fatal(err)
-				}
-				token.Store.Init(t, token.Label)
-				return func() {
-					if err := os.RemoveAll(own); err != nil {
-						t.Fatal(err)
-					}
-					rename(t, aside, own)
-				}
-			},
-			says: []string{"no environment's stamp"},
-		},
-		"wrong environment": {
-			cause: func(t *testing.T, c *cli, token *softhsm.Token) func() {
-				good := orders(token, "", schedule)
-				c.configure(strings.Replace(good, `environment = "test"`, `environment = "prod"`, 1))
-				return func() { c.configure(good) }
-			},
-			says: []string{`"test"`, `"prod"`},
-		},
-		"module gone": {
-			cause: func(t *testing.T, c *cli, token *softhsm.Token) func() {
-				good := orders(token, "", schedule)
-				c.configure(strings.Replace(good, token.Module, "/nowhere/libpkcs11.so", 1))
-				return func() { c.configure(good) }
-			},
-			says: []string{"/nowhere/libpkcs11.so"},
-		},
-		"not a PKCS#11 library": {
-			cause: func(t *testing.T, c *cli, token *softhsm.Token) func() {
-				path := filepath.Join(t.TempDir(), "libnothing.so")
-				if err := os.WriteFile(path, []byte("not a library"), 0o600); err != nil {
-					t.Fatal(err)
-				}
-				good := orders(token, "", schedule)
-				c.configure(strings.Replace(good, token.Module, path, 1))
-				return func() { c.configure(good) }
-			},
-			says: []string{"libnothing.so"},
-		},
-		"private key doubled": {
-			cause: func(t *testing.T, c *cli, token *softhsm.Token) func() {
-				id := c.state(rotator).at("versions", "1", "cka_id")
-				tamper(t, token, id, func(hsm *cryptoki.Token, o cryptoki.Object) error {
-					if o.Class != cryptoki.CKO_PRIVATE_KEY {
-						return nil
-					}
-					_, err := hsm.CopyObject(context.Background(), o.Handle, []cryptoki.Attribute{cryptoki.Bytes(cryptoki.CKA_LABEL, []byte("double"))})
-					return err
-				})
-				return func() {
-					tamper(t, token, id, func(hsm *cryptoki.Token, o cryptoki.Object) error {
-						if string(o.Bytes(cryptoki.CKA_LABEL)) != "double" {
-							return nil
-						}
-						return hsm.DestroyObject(context.Background(), o.Handle)
-					})
-				}
-			},
-			says: []string{"2 private or secret", "impostor"},
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			token := softhsm.New(t, "acceptance")
-			c := newCLI(t, orders(token, "", schedule))
-			c.apply()
-			id := c.state("hsm_key.orders").at("versions", "1", "cka_id")
-			end := tc.cause(t, c, token)
-			c.failing([]string{"plan"}, tc.says...)
-			c.failing([]string{"apply", "-auto-approve"}, tc.says...)
-			if got := c.state("hsm_key.orders").at("versions", "1", "cka_id"); got != id {
-				t.Fatalf("the state lost the key: CKA_ID %q", got)
-			}
-			if c.state(rotator) == nil {
-				t.Fatal("the state lost the rotation")
-			}
-			end()
-			c.noChanges()
-			mustSign(t, token, id, digest)
-		})
-	}
-}
-
-// TestRemovedBehindOurBack: objects or records that somebody removed are reported
-// as what they are; no new key is made in their place.
-func TestRemovedBehindOurBack(t *testing.T) {
-	for name, tc := range map[string]struct {
-		remove func(t *testing.T, token *softhsm.Token, id string)
-		says   string
-	}{
-		"private key": {func(t *testing.T, token *softhsm.Token, id string) {
-			token.Tool(t, "--delete-object", "--type", "privkey", "--id", id)
-		}, "no longer on the token"},
-		"public key": {func(t *testing.T, token *softhsm.Token, id string) {
-			token.Tool(t, "--delete-object", "--type", "pubkey", "--id", id)
-		}, "public key object"},
-		"record": {func(t *testing.T, token *softhsm.Token, id string) {
-			token.Tool(t, "--delete-object", "--type", "data", "--label", "key/orders")
-		}, "record was removed"},
-		"marker": {func(t *testing.T, token *softhsm.Token, id string) {
-			token.Tool(t, "--delete-object", "--type", "data", "--label", "environment")
-		}, "environment"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			token := softhsm.New(t, "acceptance")
-			c := newCLI(t, orders(token, "", schedule))
-			c.apply()
-			id := c.state(rotator).at("versions", "1", "cka_id")
-			tc.remove(t, token, id)
-			before := token.Tool(t, "--list-objects")
-			c.failing([]string{"plan"}, tc.says)
-			c.failing([]string{"apply", "-auto-approve"}, tc.says)
-			if c.state("hsm_key.orders").at("versions", "1", "cka_id") != id || c.state(rotator) == nil {
-				t.Error("the state lost the key or its rotation")
-			}
-			if after := token.Tool(t, "--list-objects"); after != before {
-				t.Errorf("the token was changed.\nbefore:\n%s\nafter:\n%s", before, after)
-			}
-		})
-	}
 }
 
 // TestReplacedBehindOurBack: another key under the same CKA_ID and label is not taken
@@ -379,12 +215,5 @@ func TestNoSecretIsWritten(t *testing.T) {
 	out, _ := c.run("show", "-json", "secret.tfplan")
 	if strings.Contains(strings.ReplaceAll(out, `"constant_value":"`+softhsm.PIN+`"`, ""), softhsm.PIN) {
 		t.Error("the plan contains the PIN outside of the configuration it quotes")
-	}
-}
-
-func rename(t *testing.T, from, to string) {
-	t.Helper()
-	if err := os.Rename(from, to); err != nil {
-		t.Fatal(err)
 	}
 }

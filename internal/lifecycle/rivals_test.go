@@ -68,7 +68,6 @@ func TestFinishedSinceTheScan(t *testing.T) {
 // TestDerivationKeyOfARival: whoever needs the derivation key while another run makes it
 // waits for that one.
 func TestDerivationKeyOfARival(t *testing.T) {
-	nobody := func(context.Context) (bool, error) { return false, nil }
 	ctx := context.Background()
 	m := lifecycletest.New(noon)
 	if _, err := m.Doomed(3, lifecycletest.Before).DerivationKey(ctx, nobody); !fault.Is(err, fault.Unavailable) {
