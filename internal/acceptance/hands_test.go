@@ -168,7 +168,7 @@ func newSite(t *testing.T) *site {
 	versions := s.state(rotator)
 	s.first, s.second = versions.at("versions", "1", "cka_id"), versions.at("versions", "2", "cka_id")
 	s.archive = s.state("hsm_key.archive").at("versions", "1", "cka_id")
-	s.root = readLedger(t, token).records["key/.derivation"][0].Body.Versions[1].Ref.ID
+	s.root = look(t, token).Keys[".derivation"].Versions[1].Ref.ID
 	for from, to := range map[string]string{token.Store.TokenDir(): "tokens", s.dir: "work"} {
 		if err := os.CopyFS(filepath.Join(s.aside, to), os.DirFS(from)); err != nil {
 			t.Fatal(err)
@@ -220,7 +220,7 @@ func (s *site) suffer(t *testing.T, tc tampering) {
 	h.t = t
 	tc.tamper(&h)
 	before, state := s.token.Tool(t, "--list-objects"), s.stateFile()
-	secrets := readLedger(t, s.token).secrets()
+	secrets := look(t, s.token).Secrets()
 
 	plan, planned := s.run("plan", "-detailed-exitcode")
 	applied, code := s.run("apply", "-auto-approve")
@@ -252,7 +252,7 @@ func (s *site) suffer(t *testing.T, tc tampering) {
 	if tc.outcome != drift && !bytes.Equal(s.stateFile(), state) {
 		t.Errorf("the state was changed.\nbefore:\n%s\nafter:\n%s", state, s.stateFile())
 	}
-	if after := readLedger(t, s.token).secrets(); !slices.Equal(after, secrets) {
+	if after := look(t, s.token).Secrets(); !slices.Equal(after, secrets) {
 		t.Errorf("the token had the keys %v and has %v", secrets, after)
 	}
 	for _, id := range []string{s.first, s.second, s.archive} {

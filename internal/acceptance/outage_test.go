@@ -180,14 +180,14 @@ func TestServerOutages(t *testing.T) {
 	s := &site{cli: newCLI(t, estate(remote, "orders", "one")), token: token}
 	s.apply()
 	s.noChanges()
-	seen := past{}
-	seen.violations(readLedger(t, token))
+	before := look(t, token)
 	inOrder := func(t *testing.T) {
 		t.Helper()
-		l := readLedger(t, token)
-		for _, bad := range append(l.violations(), seen.violations(l)...) {
+		now := look(t, token)
+		for _, bad := range append(now.Violations(), now.Lost(before)...) {
 			t.Error(bad)
 		}
+		before = now
 	}
 	// at does something when the provider asks for the time the nth time.
 	at := func(nth int64, do func()) (happened func() bool) {

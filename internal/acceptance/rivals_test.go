@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keystead/terraform-provider-hsm/internal/inventory"
 	"github.com/keystead/terraform-provider-hsm/internal/softhsm"
 )
 
@@ -224,8 +225,7 @@ func (r *trial) round(t *testing.T, c contest, rivals int, remote bool) {
 	if c.shared {
 		r.shareState(t, reached, ring)
 	}
-	seen := past{}
-	seen.violations(readLedger(t, token))
+	before := look(t, token)
 
 	// 1. All at once.
 	runs := r.race(c, reached, ring)
@@ -236,7 +236,7 @@ func (r *trial) round(t *testing.T, c contest, rivals int, remote bool) {
 			}
 		}
 	}()
-	r.inOrder(t, token, seen, "after the contest")
+	before = r.inOrder(t, token, before, "after the contest")
 	for i, run := range runs {
 		r.explained(t, i, run)
 	}
@@ -258,10 +258,10 @@ func (r *trial) round(t *testing.T, c contest, rivals int, remote bool) {
 		if again.code == 0 && runs[i].code == 0 && command[0] == "apply" && !c.shared {
 			each.noChanges() // whoever won has won
 		}
-		r.inOrder(t, token, seen, fmt.Sprintf("after rival %d has gone on", i))
+		before = r.inOrder(t, token, before, fmt.Sprintf("after rival %d has gone on", i))
 	}
 	r.atRest(t, c, reached, token, ring)
-	r.inOrder(t, token, seen, "at rest")
+	r.inOrder(t, token, before, "at rest")
 }
 
 // fresh makes an empty directory of a CLI's, for another token.
@@ -369,12 +369,16 @@ func (r *trial) explained(t *testing.T, rival int, run run) {
 }
 
 // inOrder reads the token past the provider.
-func (r *trial) inOrder(t *testing.T, token *softhsm.Token, seen past, when string) {
+func (r *trial) inOrder(t *testing.T, token *softhsm.Token, before *inventory.Inventory, when string) (now *inventory.Inventory) {
 	t.Helper()
-	l := readLedger(t, token)
-	for _, bad := range slices.Concat(l.violations(), l.leftovers(), seen.violations(l)) {
+	now = look(t, token)
+	for _, bad := range slices.Concat(now.Violations(), now.Lost(before)) {
 		t.Errorf("%s: %s", when, bad)
 	}
+	if len(now.Leftovers) > 0 {
+		t.Errorf("%s: left over are %q", when, now.Leftovers)
+	}
+	return now
 }
 
 // atRest imports what a directory lost to another, where it is still there, and wants
@@ -386,7 +390,7 @@ func (r *trial) atRest(t *testing.T, c contest, token *softhsm.Token, own *softh
 		if command[0] == "destroy" {
 			continue
 		}
-		owned, living := string(each.stateFile()), readLedger(t, own)
+		owned, living := string(each.stateFile()), look(t, own)
 		var imports strings.Builder
 		for address, label := range map[string]string{
 			"hsm_key.orders": "key/%s", "hsm_key_rotation.orders": "key/%s", "hsm_key.archive": "key/%s-archive",
@@ -394,7 +398,7 @@ func (r *trial) atRest(t *testing.T, c contest, token *softhsm.Token, own *softh
 		} {
 			kind, name, _ := strings.Cut(address, ".")
 			label = fmt.Sprintf(label, nameIn(configuration))
-			if _, id, _ := strings.Cut(label, "/"); living.lives(label) && !regexp.MustCompile(fmt.Sprintf(`"type": %q,\s+"name": %q`, kind, name)).MatchString(owned) {
+			if _, id, _ := strings.Cut(label, "/"); living.Lives(label) && !regexp.MustCompile(fmt.Sprintf(`"type": %q,\s+"name": %q`, kind, name)).MatchString(owned) {
 				fmt.Fprintf(&imports, "import {\n  to = %s\n  id = %q\n}\n", address, id)
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
+	"github.com/keystead/terraform-provider-hsm/internal/inventory"
 	"github.com/keystead/terraform-provider-hsm/internal/softhsm"
 )
 
@@ -110,7 +111,7 @@ func tamper(t *testing.T, token *softhsm.Token, id string, do func(hsm *cryptoki
 	if err != nil {
 		t.Fatal(err)
 	}
-	opened(t, token, nil, func(hsm *cryptoki.Token) {
+	opened(t, token, func(hsm *cryptoki.Token) {
 		objects, err := hsm.Search(context.Background(), []cryptoki.Attribute{cryptoki.Bytes(cryptoki.CKA_ID, raw)})
 		if err != nil || len(objects) == 0 {
 			t.Fatalf("nothing found with CKA_ID %s: %v", id, err)
@@ -132,4 +133,26 @@ func turnOn(t *testing.T, token *softhsm.Token, id string) {
 		}
 		return hsm.SetAttributes(context.Background(), o.Handle, []cryptoki.Attribute{cryptoki.Bool(cryptoki.CKA_SIGN, true)})
 	})
+}
+
+// opened opens the token by itself, as somebody with the PIN could, for as long as do
+// takes.
+func opened(t *testing.T, token *softhsm.Token, do func(hsm *cryptoki.Token)) {
+	t.Helper()
+	hsm := cryptoki.New(cryptoki.Config{
+		ModulePath: token.Module, Select: cryptoki.Selector{Label: token.Label, Serial: token.Serial},
+		PIN: func() ([]byte, error) { return []byte(softhsm.PIN), nil },
+	})
+	defer func() {
+		if err := hsm.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	do(hsm)
+}
+
+// look takes the inventory of a token that nobody else is writing to.
+func look(t *testing.T, token *softhsm.Token) *inventory.Inventory {
+	t.Helper()
+	return inventory.Read(t, softhsm.Module(t), token.Serial, softhsm.PIN)
 }

@@ -6,6 +6,7 @@ package inventory
 import (
 	"encoding/hex"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/miekg/pkcs11"
@@ -16,7 +17,9 @@ type Inventory struct {
 	Objects []Object
 	Keys    map[string]*Key    // by name
 	Others  map[string]*Record // the newest record of each other label, "credential/bot"
-	flaws   []string           // of the records themselves
+	// Leftovers are the labels of records that newer ones have replaced, and of remains.
+	Leftovers []string
+	flaws     []string // of the records themselves
 }
 
 // Object is a secret, private or public key.
@@ -110,6 +113,26 @@ func (i *Inventory) read(ctx *pkcs11.Ctx, session pkcs11.SessionHandle) error {
 	}
 	i.decode(values)
 	return nil
+}
+
+// Secrets lists the ids of all private and secret keys, one for each object, sorted.
+func (i *Inventory) Secrets() (ids []string) {
+	for _, o := range i.Objects {
+		if !o.IsPublic() {
+			ids = append(ids, o.ID)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// Lives reports whether there is a record of a label, and of something that was not
+// removed.
+func (i *Inventory) Lives(label string) bool {
+	if name, isKey := strings.CutPrefix(label, "key/"); isKey {
+		return i.Keys[name] != nil && i.Keys[name].Tombstone == nil
+	}
+	return i.Others[label] != nil && i.Others[label].body().Tombstone == nil
 }
 
 // number reads a CK_ULONG of whatever size, in this machine's order.

@@ -28,6 +28,21 @@ type Record struct {
 	Sum        string          `json:"sum"`
 }
 
+// body is what credentials and policies have in common with each other.
+type body struct {
+	Counter  int `json:"counter"`
+	Versions map[int]struct {
+		Fingerprint string `json:"fingerprint"`
+	} `json:"versions"`
+	Tombstone *struct{} `json:"tombstone"`
+}
+
+// body reads the body. One that cannot be read shows when the provider reads it.
+func (r *Record) body() (b body) {
+	_ = json.Unmarshal(r.Body, &b)
+	return b
+}
+
 // Key is the body of a key's record.
 type Key struct {
 	Spec struct {
@@ -81,6 +96,7 @@ func (i *Inventory) decode(values []data) {
 		r := &Record{}
 		if json.Unmarshal(d.value, r) != nil {
 			cut[d.label]++
+			i.Leftovers = append(i.Leftovers, d.label)
 			continue
 		}
 		unsummed := sumPattern.ReplaceAll(d.value, []byte(`"sum":""}`))
@@ -89,9 +105,14 @@ func (i *Inventory) decode(values []data) {
 		}
 		there := newest[d.label]
 		switch {
-		case there == nil || there.Generation < r.Generation:
+		case there == nil:
 			newest[d.label] = r
-		case there.Generation == r.Generation && there.Write != r.Write:
+		case there.Generation < r.Generation:
+			newest[d.label] = r
+			i.Leftovers = append(i.Leftovers, d.label)
+		case there.Generation > r.Generation:
+			i.Leftovers = append(i.Leftovers, d.label)
+		case there.Write != r.Write:
 			i.flaw("the record %s is there twice in generation %d", d.label, r.Generation)
 		}
 	}

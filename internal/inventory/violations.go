@@ -1,7 +1,6 @@
 package inventory
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -133,18 +132,15 @@ func (i *Inventory) Lost(before *Inventory) []string {
 		if is.Generation < was.Generation {
 			say("record %s: generation %d, now %d", label, was.Generation, is.Generation)
 		}
-		if is.counter() < was.counter() {
-			say("record %s: its counter went from %d to %d", label, was.counter(), is.counter())
+		had, has := was.body(), is.body()
+		if has.Counter < had.Counter {
+			say("record %s: its counter went from %d to %d", label, had.Counter, has.Counter)
+		}
+		for n, v := range had.Versions {
+			if has.Versions[n].Fingerprint != v.Fingerprint {
+				say("record %s version %d: it is gone, or another one", label, n)
+			}
 		}
 	}
 	return lost
-}
-
-// counter is the highest number that a credential gave out; 0 for what has none.
-func (r *Record) counter() int {
-	var body struct {
-		Counter int `json:"counter"`
-	}
-	_ = json.Unmarshal(r.Body, &body) // a body that cannot be read shows when the provider reads it
-	return body.Counter
 }
