@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 	"time"
+
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
 )
 
 // attachment is everything that dies together when sessions are lost: the slot,
@@ -25,6 +27,7 @@ type attachment struct {
 	reader     reader
 	mechanisms map[uint]MechanismInfo // nil until asked for; guarded by the module's gate
 	closed     bool                   // guarded by the module's gate
+	twofold    bool                   // a handle denotes two objects, see welcome
 }
 
 // How often the module is started again while another process keeps the token
@@ -105,6 +108,13 @@ func (t *Token) open(ctx context.Context, session bool) (a *attachment, again bo
 
 // selectToken finds the token.
 func (t *Token) selectToken(ctx context.Context, a *attachment) (again bool, err error) {
+	if a.module.parameters != t.cfg.Parameters {
+		return false, &fault.Error{
+			Kind: fault.Invalid, Op: "open token", Subject: "module " + t.cfg.ModulePath,
+			Problem: "This process uses the module already, with other parameters; a module is initialised once in a process.",
+			Hint:    "Give every provider block of this module the same parameters.",
+		}
+	}
 	err = a.module.run(ctx, func(d driver) error {
 		library, err := d.LibraryInfo()
 		if err != nil {
@@ -123,7 +133,7 @@ func (t *Token) selectToken(ctx context.Context, a *attachment) (again bool, err
 		a.slot, a.info = chosen.slot, chosen.info
 		return nil
 	})
-	a.profile = profileOf(a.info)
+	a.profile = profileOf(a.info, a.library)
 	if a.profile.Shared {
 		a.turnstile = newTurnstile(a.info)
 	}
@@ -187,9 +197,12 @@ func (a *attachment) close() error {
 }
 
 // profileOf recognises the kind of token.
-func profileOf(i tokenInfo) Profile {
-	if strings.HasPrefix(i.Manufacturer, "SoftHSM") || strings.HasPrefix(i.Model, "SoftHSM") {
-		return Profile{Name: "SoftHSM", CopyToChange: true, Shared: true}
+func profileOf(i tokenInfo, l libraryInfo) Profile {
+	switch {
+	case strings.HasPrefix(i.Manufacturer, "SoftHSM"), strings.HasPrefix(i.Model, "SoftHSM"):
+		return Profile{Name: "SoftHSM", CopyToChange: true, Shared: true, Cautions: []string{cautionSoftHSM}}
+	case strings.HasPrefix(l.Description, "TPM2.0 Cryptoki"): // tpm2-pkcs11, whatever TPM is behind it
+		return Profile{Name: "TPM 2.0", Reticent: true}
 	}
 	return Profile{Name: "generic"}
 }

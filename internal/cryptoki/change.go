@@ -2,6 +2,7 @@ package cryptoki
 
 import (
 	"context"
+	"slices"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 )
@@ -47,10 +48,10 @@ func (t *Token) GenerateKeyPair(ctx context.Context, m Mechanism, public, privat
 		if err != nil {
 			return err
 		}
-		if pub, err = a.readBack(d, p); err != nil {
+		if pub, err = t.welcome(d, a, p); err != nil {
 			return err
 		}
-		priv, err = a.readBack(d, s)
+		priv, err = t.welcome(d, a, s)
 		return err
 	})
 	return pub, priv, err
@@ -111,7 +112,7 @@ func (t *Token) produce(ctx context.Context, op string, handles []Handle, f func
 		if err != nil {
 			return err
 		}
-		o, err = a.readBack(d, made)
+		o, err = t.welcome(d, a, made)
 		return err
 	})
 	return o, err
@@ -135,10 +136,43 @@ func (t *Token) write(ctx context.Context, op string, handles []Handle, f func(d
 		}
 		return a.inTurn(ctx, d, func() error { return f(d, a, objects) })
 	})
+	if a.twofold {
+		return t.startAnew(ctx, op, a)
+	}
 	if spoilsSession(err) {
 		a.objects.doubt() // nobody knows whether it was done
 	}
 	return t.fail(ctx, op, a, err)
+}
+
+// welcome is readBack for an object that was just made. A handle that is remembered as
+// another object's is either free again, since somebody else destroyed that one, or the
+// module gave it out twice: tpm2-pkcs11 does so once the first object of its list was
+// destroyed. Whatever is done by such a handle may hit the other object, so the module
+// is started anew, which numbers all objects afresh, and the outcome is unknown.
+func (t *Token) welcome(d driver, a *attachment, object uint) (Object, error) {
+	if a.objects.release(object) {
+		all, err := d.FindObjects(a.held, nil)
+		if err != nil {
+			return Object{}, err
+		}
+		if twice := slices.Index(all, object); twice >= 0 && slices.Contains(all[twice+1:], object) {
+			a.twofold = true
+			return Object{}, &callError{"handle", CKR_GENERAL_ERROR}
+		}
+	}
+	return a.readBack(d, object)
+}
+
+// startAnew finalises a module that gave out a handle twice; the next operation
+// initialises it again. That is not possible while another Token uses the module.
+func (t *Token) startAnew(ctx context.Context, op string, a *attachment) error {
+	t.lose(ctx, a, &callError{"handle", CKR_OBJECT_HANDLE_INVALID})
+	t.acquire().restart(context.WithoutCancel(ctx), 0)
+	return &fault.Error{
+		Kind: fault.Unavailable, Op: op, Subject: t.subject(a), Problem: "The module gave the new object a handle that another object has already.",
+		Hint: "Run again; what was done so far is kept. Nothing was done to the other object.",
+	}
 }
 
 // readBack reads an object that was just made or changed, and remembers it.

@@ -8,6 +8,10 @@ import (
 // Config says which token to use, and how.
 type Config struct {
 	ModulePath string // of the PKCS#11 library, absolute
+	// Parameters is handed to C_Initialize as pReserved, for the few modules that are
+	// told in this way what to open (NSS softokn: "configdir='sql:/path'"). Empty is
+	// none, which the standard demands of everybody else.
+	Parameters string
 	Select     Selector
 	// PIN returns the user PIN. It is called at most once for each login that is
 	// tried; the bytes are zeroed after use. nil is right for tokens without login

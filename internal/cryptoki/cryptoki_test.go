@@ -51,9 +51,9 @@ func (l *layer) on(c cryptoki.Config) cryptoki.Config {
 	})
 }
 
-func (l *layer) Initialize() error {
+func (l *layer) Initialize(parameters string) error {
 	l.initialized.Add(1)
-	return l.Driver.Initialize()
+	return l.Driver.Initialize(parameters)
 }
 
 func (l *layer) Finalize() error {

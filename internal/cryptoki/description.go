@@ -34,6 +34,7 @@ func (t *Token) Info(ctx context.Context) (Info, error) {
 		Slot:    a.slot, Flags: names(tokenFlags, info.Flags),
 		Sessions: told(info.Sessions), MaxSessions: told(info.MaxSessions),
 		FreePrivateMemory: told(info.FreePrivateMemory), FreePublicMemory: told(info.FreePublicMemory),
+		Cautions: slices.Clone(a.profile.Cautions),
 	}, nil
 }
 

@@ -8,7 +8,7 @@ package cryptoki
 // Every method may fail with a *callError that names the function and the return
 // value. Single-part operations are one method each, initialisation included.
 type driver interface {
-	Initialize() error
+	Initialize(parameters string) error // parameters as in Config
 	Finalize() error
 	Unload() // the driver is not used again
 

@@ -35,10 +35,21 @@ func openModule(path string) (driver, error) {
 	return &miekgDriver{ctx: ctx, lib: lib}, nil
 }
 
-func (d *miekgDriver) Initialize() error { return translate("C_Initialize", d.ctx.Initialize()) }
-func (d *miekgDriver) Finalize() error   { return translate("C_Finalize", d.ctx.Finalize()) }
+func (d *miekgDriver) Initialize(parameters string) error {
+	if parameters == "" {
+		return translate("C_Initialize", d.ctx.Initialize())
+	}
+	text, free := cString(parameters)
+	defer free() // the module has made its own of it
+	return translate("C_Initialize", d.ctx.Initialize(pkcs11.InitializeWithReserved(text)))
+}
 
-func (d *miekgDriver) Unload() { d.ctx.Destroy() }
+func (d *miekgDriver) Finalize() error { return translate("C_Finalize", d.ctx.Finalize()) }
+
+// Unload leaves the library mapped: openCryptoki crashes in about one of three
+// C_Initialize after it was unmapped and mapped again, and a module may have threads
+// that outlive C_Finalize. The next openModule finds the same mapping.
+func (d *miekgDriver) Unload() {}
 
 func (d *miekgDriver) LibraryInfo() (libraryInfo, error) {
 	i, err := d.ctx.GetInfo()

@@ -13,6 +13,9 @@ type Info struct {
 	Sessions, MaxSessions int64
 	// Memory in bytes; -1 where the token does not tell.
 	FreePrivateMemory, FreePublicMemory int64
+	// Cautions are what is known of this kind of token, in whole sentences, that
+	// whoever trusts keys to it should know.
+	Cautions []string
 }
 
 // MechanismInfo is what a token says of one mechanism (CK_MECHANISM_INFO). Tokens
@@ -24,11 +27,22 @@ type MechanismInfo struct {
 
 // Profile is what is known of a kind of token beyond what it tells itself.
 type Profile struct {
-	Name string // "SoftHSM", or "generic"
+	Name string // "SoftHSM", "TPM 2.0", or "generic"
 	// CopyToChange says that a kill inside C_SetAttributeValue can destroy the
 	// object, so that attributes are to be changed by copy, verify, destroy.
 	CopyToChange bool
 	// Shared says that processes share the token's files, and that a write can blind
 	// one of them to what another wrote just before. Writes then take turns.
 	Shared bool
+	// Reticent says that a template must not name flags that are off: the token has
+	// fewer flags than PKCS#11, and one that is said to be off switches another off
+	// that is to be on.
+	Reticent bool
+	// Cautions are those of Info.
+	Cautions []string
 }
+
+// cautionSoftHSM is about its file store, the only one that distributions build.
+const cautionSoftHSM = "SoftHSM keeps keys in files and is good for tests and development, not for keys of value: its file store can lose a key when a process " +
+	"is killed while it changes one, the whole token when a process is killed while it logs in, and on a full disk it reports success " +
+	"and keeps an empty object."

@@ -186,6 +186,12 @@ func loadHint(why string) string {
 	}
 }
 
+// cString is a text as C has it, outside of Go's memory.
+func cString(text string) (pointer unsafe.Pointer, free func()) {
+	made := unsafe.Pointer(C.CString(text))
+	return made, func() { C.free(made) }
+}
+
 // login is C_Login with the bytes as they are, without a copy.
 func (l *library) login(session uint, pin []byte) error {
 	const user = 1     // CKU_USER

@@ -115,6 +115,20 @@ func (m *memory) forget(h Handle) {
 	m.drop(h)
 }
 
+// release makes the handle void that one of the module's belongs to, and reports
+// whether there was one.
+func (m *memory) release(object uint) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	h, ok := m.ours[object]
+	if ok {
+		delete(m.ours, object)
+		delete(m.theirs, h)
+		m.drop(h)
+	}
+	return ok
+}
+
 // hide takes an object out of the memory and leaves its handle alone: it may be
 // hidden for a moment while another process changes it.
 func (m *memory) hide(h Handle) {

@@ -24,10 +24,12 @@ type registry struct {
 
 // module is a PKCS#11 library, in use by at least one Token.
 type module struct {
-	path  string // as configured
-	real  string // absolute, without symbolic links
-	open  func(path string) (driver, error)
-	users int
+	path string // as configured
+	// parameters are those of whoever used the module first; see Token.selectToken.
+	parameters string
+	real       string // absolute, without symbolic links
+	open       func(path string) (driver, error)
+	users      int
 
 	// gate is held around every call into the module: software tokens are not
 	// thread-safe, whatever they say. What follows is guarded by it.
@@ -40,7 +42,7 @@ type module struct {
 
 // acquire counts the caller among the users of the module at path. Nothing is
 // loaded yet.
-func (r *registry) acquire(path string, open func(string) (driver, error)) *module {
+func (r *registry) acquire(path, parameters string, open func(string) (driver, error)) *module {
 	if open == nil {
 		open = openModule
 	}
@@ -49,7 +51,7 @@ func (r *registry) acquire(path string, open func(string) (driver, error)) *modu
 	key := realPath(path)
 	m := r.loaded[key]
 	if m == nil {
-		m = &module{path: path, real: key, open: open, gate: newGate(), logins: map[uint]*login{}}
+		m = &module{path: path, parameters: parameters, real: key, open: open, gate: newGate(), logins: map[uint]*login{}}
 		r.loaded[key] = m
 	}
 	m.users++
@@ -158,7 +160,7 @@ func (m *module) start() error {
 		}
 		m.driver = d
 	}
-	err := m.driver.Initialize()
+	err := m.driver.Initialize(m.parameters)
 	m.shared = hasCode(err, CKR_CRYPTOKI_ALREADY_INITIALIZED)
 	if err != nil && !m.shared {
 		return err

@@ -64,7 +64,7 @@ func freshSlot(t *testing.T, token *softhsm.Token) uint {
 		t.Fatal(err)
 	}
 	defer d.Unload()
-	if err := d.Initialize(); err != nil {
+	if err := d.Initialize(""); err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = d.Finalize() }()

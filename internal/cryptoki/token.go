@@ -34,12 +34,15 @@ type Token struct {
 	denied  error         // a login that was refused is final
 	warned  []string      // see Warnings
 	lost    bool          // sessions were lost once
+
+	asking    gate  // guards what follows
+	keepsData *bool // nil until KeepsData found out
 }
 
 // New prepares a Token. It does no I/O: the module is loaded and the token
 // selected at first use, and login happens in the first call that needs it.
 func New(cfg Config) *Token {
-	return &Token{cfg: cfg, opening: newGate(), objects: newGate()}
+	return &Token{cfg: cfg, opening: newGate(), objects: newGate(), asking: newGate()}
 }
 
 // Close waits for running operations, closes all sessions, and lets go of the
@@ -79,17 +82,36 @@ func (t *Token) enter(op string) error {
 
 func (t *Token) leave() { t.life.RUnlock() }
 
+// alone marks the context of whoever holds the objects gate of a Token, see Alone.
+type alone struct{ token *Token }
+
+// Alone runs f while no other operation on objects of this Token is let in between:
+// those with the context that f gets are. Operations with keys are not held up.
+func (t *Token) Alone(ctx context.Context, f func(ctx context.Context) error) error {
+	if ctx.Value(alone{t}) != nil {
+		return f(ctx)
+	}
+	if err := t.objects.enter(ctx); err != nil {
+		return err
+	}
+	defer t.objects.leave()
+	return f(context.WithValue(ctx, alone{t}, true))
+}
+
 // manage begins an operation on objects: logged in, and the only one of this Token.
 func (t *Token) manage(ctx context.Context) (a *attachment, done func(), err error) {
-	if err := t.objects.enter(ctx); err != nil {
+	leave := t.objects.leave
+	if ctx.Value(alone{t}) != nil {
+		leave = func() {}
+	} else if err := t.objects.enter(ctx); err != nil {
 		return nil, nil, err
 	}
 	a, err = t.attach(ctx, true)
 	if err != nil {
-		t.objects.leave()
+		leave()
 		return nil, nil, err
 	}
-	return a, t.objects.leave, nil
+	return a, leave, nil
 }
 
 // subject names the token in errors.
@@ -136,7 +158,7 @@ func (t *Token) acquire() *module {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.module == nil {
-		t.module = modules.acquire(t.cfg.ModulePath, t.cfg.open)
+		t.module = modules.acquire(t.cfg.ModulePath, t.cfg.Parameters, t.cfg.open)
 	}
 	return t.module
 }

@@ -11,4 +11,7 @@ type TokenInfo struct {
 	Sessions, MaxSessions int64
 	// Memory in bytes; -1 where the token does not tell.
 	FreePrivateMemory, FreePublicMemory int64
+	// Cautions are what is known of this kind of token, in whole sentences, that
+	// whoever trusts keys to it should know.
+	Cautions []string
 }
