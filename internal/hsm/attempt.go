@@ -49,11 +49,12 @@ func (t *Token) attempt(ctx context.Context, m material, op keyring.Operations) 
 // there was none to try or nothing was learnt.
 func (t *Token) perform(ctx context.Context, m material, key cryptoki.Handle, op keyring.Operations) error {
 	err := t.performAny(ctx, m, key, op)
-	if err == nil || !unclear(err) || op&(keyring.Decrypt|keyring.Unwrap) == 0 {
+	if err == nil || !unclear(err) || op&(keyring.Verify|keyring.Decrypt|keyring.Unwrap) == 0 {
 		return err
 	}
-	// SoftHSM answers CKR_GENERAL_ERROR to a wrapped key that is no good, and so
-	// does a token that is failing. If it still shows the key it is the former.
+	// SoftHSM answers CKR_GENERAL_ERROR to a wrapped key that is no good, NSS
+	// CKR_DEVICE_ERROR to such a MAC, and so does a token that is failing. If it still
+	// shows the key it is the former.
 	o := m.performer(op)
 	found, lost := t.device.Search(ctx, half(o.Class, o.Bytes(cryptoki.CKA_ID)))
 	if lost != nil || len(found) == 0 {

@@ -111,12 +111,36 @@ func (t *Token) attested(ctx context.Context) (bool, error) {
 	return *t.attests, nil
 }
 
-// probeBirth makes the throw-away keys, with the first algorithm of which the
-// token lets session keys be made. RSA comes last: it takes long.
+// probeBirth makes the throw-away keys, as session keys or, on a token that makes none
+// at all (a TPM), as token keys.
 func (t *Token) probeBirth(ctx context.Context) (bool, error) {
+	for _, lasting := range []bool{false, true} {
+		if lasting {
+			if err := t.sweepThrowaways(ctx); err != nil {
+				return false, err
+			}
+		}
+		t.lasting.Store(lasting)
+		var truthful, made bool
+		err := t.undisturbed(ctx, func(ctx context.Context) (err error) {
+			truthful, made, err = t.tellBirths(ctx)
+			return err
+		})
+		if err != nil || made {
+			return truthful, err
+		}
+	}
+	t.lasting.Store(false) // nothing can be made here in either way
+	return false, nil
+}
+
+// tellBirths compares what the token says of throw-away keys with what is known of
+// them, with the first algorithm of which it makes such keys. RSA comes last: it takes
+// long. made says that some key could be made.
+func (t *Token) tellBirths(ctx context.Context) (truthful, made bool, err error) {
 	known, err := t.device.Mechanisms(ctx)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	for _, a := range []keyring.Algorithm{keyring.AES256, keyring.HMACSHA256, keyring.ECP256, keyring.RSA2048} {
 		if _, ok := known[shapes[a].generate]; !ok {
@@ -126,22 +150,24 @@ func (t *Token) probeBirth(ctx context.Context) (bool, error) {
 		for _, extractable := range []bool{false, true} {
 			m, err := t.throwaway(ctx, a, a.DefaultOperations(), extractable, nil)
 			if err != nil && !definite(err) {
-				return false, err
+				return false, made, err
 			}
 			if truthful = err == nil; !truthful {
 				break
 			}
+			made = true
 			t.discard(ctx, m.secret.Handle, m.public.Handle)
 			b := certificate(m.secret, true)
 			if !b.Local || !b.AlwaysSensitive || b.NeverExtractable == extractable {
-				return false, nil
+				return false, made, nil
 			}
 		}
 		if truthful {
-			return t.admitsImport(ctx)
+			truthful, err := t.admitsImport(ctx)
+			return truthful, made, err
 		}
 	}
-	return false, nil
+	return false, made, nil
 }
 
 // admitsImport brings a key along and sees whether the token takes it for one of

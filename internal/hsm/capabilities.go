@@ -10,12 +10,16 @@ import (
 )
 
 // Capabilities tells what the token can do. The answer comes from trying with
-// session keys and is kept for the life of the Token; it must not be changed. A
+// throw-away keys and is kept for the life of the Token; it must not be changed. A
 // token that could not be asked is an error (fault.Unavailable, Denied, Exhausted),
 // and the next call asks again.
 //
+// The keys are session keys. A token that makes none gets token keys, which are
+// destroyed at once: its list of mechanisms alone says too much (a TPM lists AES keys
+// and refuses to make them).
+//
 // RSA is believed from the mechanism list, sizes included: making a pair only to
-// drop it takes seconds. A token on which no session key can be made is believed in
+// drop it takes seconds. A token on which no key can be made to try is believed in
 // everything, except that it restricts, enforces and attests nothing.
 func (t *Token) Capabilities(ctx context.Context) (keyring.Capabilities, error) {
 	attests, err := t.attested(ctx)
@@ -25,11 +29,18 @@ func (t *Token) Capabilities(ctx context.Context) (keyring.Capabilities, error) 
 	t.probing.Lock()
 	defer t.probing.Unlock()
 	if t.capabilities == nil {
-		found, err := t.probe(ctx)
+		var found keyring.Capabilities
+		err := t.undisturbed(ctx, func(ctx context.Context) (err error) {
+			found, err = t.probe(ctx)
+			return err
+		})
 		if err != nil {
 			return keyring.Capabilities{}, failed(err, "probe token", "", "It could not be found out what the token can do.")
 		}
 		found.Attests = attests
+		if found.KeepsRecords, err = t.device.KeepsData(ctx); err != nil {
+			return keyring.Capabilities{}, failed(err, "probe token", "", "It could not be found out whether the token keeps data objects.")
+		}
 		t.capabilities = &found
 	}
 	return *t.capabilities, nil
@@ -139,9 +150,10 @@ func sizeListed(a keyring.Algorithm, info cryptoki.MechanismInfo) bool {
 }
 
 // unclear reports whether a failure may be the token's way to say no: tokens
-// answer CKR_GENERAL_ERROR or CKR_FUNCTION_FAILED to things they cannot do as well
-// as when they are broken.
+// answer CKR_GENERAL_ERROR, CKR_FUNCTION_FAILED or (NSS, to a MAC that is wrong)
+// CKR_DEVICE_ERROR to things they cannot do as well as when they are broken.
 func unclear(err error) bool {
 	code, ok := cryptoki.Code(err)
-	return ok && fault.Is(err, fault.Unavailable) && (code == cryptoki.CKR_GENERAL_ERROR || code == cryptoki.CKR_FUNCTION_FAILED)
+	return ok && fault.Is(err, fault.Unavailable) &&
+		slices.Contains([]uint{cryptoki.CKR_GENERAL_ERROR, cryptoki.CKR_FUNCTION_FAILED, cryptoki.CKR_DEVICE_ERROR}, code)
 }

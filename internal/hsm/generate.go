@@ -68,6 +68,13 @@ func (t *Token) checkVacant(ctx context.Context, p plan) error {
 // asked again with leaner ones, and from then on with the one that it took at
 // once: a refused template has made nothing.
 func (t *Token) make(ctx context.Context, p plan) (material, error) {
+	profile, err := t.device.Profile(ctx)
+	if err != nil {
+		return material{}, err
+	}
+	if profile.Reticent {
+		p.lean = silent
+	}
 	if known, ok := t.lean.Load(p.Algorithm); ok {
 		p.lean, _ = known.(int)
 	}
@@ -76,7 +83,10 @@ func (t *Token) make(ctx context.Context, p plan) (material, error) {
 		if err == nil && learnt {
 			t.lean.Store(p.Algorithm, p.lean)
 		}
-		if err == nil || !templateRefused(err) || p.lean == bare {
+		if err == nil {
+			return t.silence(ctx, p, m)
+		}
+		if !templateRefused(err) || p.lean == silent {
 			return m, err
 		}
 		p.lean++
@@ -86,6 +96,50 @@ func (t *Token) make(ctx context.Context, p plan) (material, error) {
 func templateRefused(err error) bool {
 	code, ok := cryptoki.Code(err)
 	return ok && (code == cryptoki.CKR_ATTRIBUTE_TYPE_INVALID || code == cryptoki.CKR_TEMPLATE_INCONSISTENT || code == cryptoki.CKR_ATTRIBUTE_VALUE_INVALID)
+}
+
+// silence switches off the flags of a new key that came on unasked. In place is safe
+// here: a key that a kill damages is not in use yet, and the next run makes another.
+func (t *Token) silence(ctx context.Context, p plan, m material) (material, error) {
+	for _, o := range []*cryptoki.Object{&m.secret, &m.public} {
+		if o.Handle == 0 || p.lean < bare {
+			continue
+		}
+		list := changes(*o, p.Operations)
+		if len(list) == 0 {
+			continue
+		}
+		if err := t.device.SetAttributes(ctx, o.Handle, list); err != nil {
+			if definite(err) {
+				return m, nil // the key is not what was ordered, and is found out as such
+			}
+			return m, err
+		}
+		changed, err := t.reread(ctx, *o)
+		if err != nil {
+			return m, err
+		}
+		*o = changed
+	}
+	return m, nil
+}
+
+// reread reads an object again that was changed in place: a token may accept the
+// change and not make it.
+func (t *Token) reread(ctx context.Context, o cryptoki.Object) (cryptoki.Object, error) {
+	found, err := t.device.Search(ctx, half(o.Class, o.Bytes(cryptoki.CKA_ID)))
+	if err != nil {
+		return o, err
+	}
+	for _, f := range found {
+		if f.Handle == o.Handle {
+			return f, nil
+		}
+	}
+	return o, &fault.Error{
+		Kind: fault.Unavailable, Op: "change key", Subject: describe(o), Problem: "The key could not be read again after the change.",
+		Hint: "Apply again.",
+	}
 }
 
 func (t *Token) generate(ctx context.Context, p plan) (material, error) {

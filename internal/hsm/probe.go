@@ -2,12 +2,13 @@ package hsm
 
 import (
 	"context"
+	"slices"
 
 	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
-// prober finds out by doing what a token can do. Everything it makes is a session
+// prober finds out by doing what a token can do. Everything it makes is a throw-away
 // key and dropped at once.
 type prober struct {
 	token *Token
@@ -64,6 +65,13 @@ func (p *prober) try(ctx context.Context, a keyring.Algorithm) (keyring.Operatio
 		return keyring.None, err
 	}
 	defer p.token.discard(ctx, m.secret.Handle, m.public.Handle)
+	if a.IsPair() {
+		// tpm2-pkcs11 encodes the point of a P-521 key wrongly, and can neither sign with
+		// such a key nor, after it was asked to, destroy it.
+		if _, err := publicKey(m.public); err != nil {
+			return keyring.None, nil // what cannot be published is of no use
+		}
+	}
 	works := keyring.None
 	for _, g := range groups {
 		if ops&g == keyring.None {
@@ -147,6 +155,11 @@ func (p *prober) restricts(ctx context.Context, works map[keyring.Algorithm]keyr
 			return false, err
 		}
 		defer p.token.discard(ctx, m.secret.Handle, m.public.Handle)
+		if p.token.lasting.Load() {
+			// Not tried: tpm2-pkcs11 does not destroy a key any more by which it refused to
+			// begin something, until the process has ended.
+			return slices.Equal(m.secret.Ulongs(cryptoki.CKA_ALLOWED_MECHANISMS), []uint{shapes[a].generate}), nil
+		}
 		m.allowed = nil // so that the attempt dares
 		v, err := p.token.attempt(ctx, m, op)
 		return v != performed, err

@@ -114,20 +114,7 @@ func (s *settlement) change(ctx context.Context, o cryptoki.Object) (cryptoki.Ob
 		return o, err
 	}
 	s.wrote = true
-	// Read it again: a token may accept the change and not make it.
-	found, err := s.token.device.Search(ctx, half(o.Class, o.Bytes(cryptoki.CKA_ID)))
-	if err != nil {
-		return o, err
-	}
-	for _, f := range found {
-		if f.Handle == o.Handle {
-			return f, nil
-		}
-	}
-	return o, &fault.Error{
-		Kind: fault.Unavailable, Op: "change key", Subject: describe(o), Problem: "The key could not be read again after the change.",
-		Hint: "Apply again.",
-	}
+	return s.token.reread(ctx, o)
 }
 
 // copy makes the change on a copy and proves it. The original stays for the caller

@@ -5,6 +5,7 @@ import (
 
 	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
 )
 
@@ -21,15 +22,29 @@ type plan struct {
 	// (openCryptoki: CKA_EXTRACTABLE true). Some tokens answer
 	// CKR_ATTRIBUTE_TYPE_INVALID to attributes that are in the standard and that
 	// hardly anybody sets (left out from sparse on), and some to CKA_DECRYPT on an EC
-	// key, even if it is false (left out at bare). Whether the defaults were the
-	// right ones shows when the key is read back.
+	// key, even if it is false (left out at bare). A TPM cannot make a key that verifies
+	// and does not encrypt, since it has one bit for both: at silent no flag is said to
+	// be off, and those that came on unasked are switched off afterwards. Whether the
+	// defaults were the right ones shows when the key is read back.
 	lean int
 }
 
 const (
 	sparse = 1
 	bare   = 2
+	silent = 3
 )
+
+// says reports whether a template names the flag of an operation.
+func (p plan) says(op keyring.Operations) bool {
+	switch {
+	case p.lean >= silent:
+		return p.Operations.Has(op)
+	case p.lean >= bare:
+		return p.Algorithm.Operations().Has(op)
+	}
+	return true
+}
 
 // newPlan refuses (fault.Invalid) an order that cannot be written down.
 func newPlan(order lifecycle.Generation) (plan, error) {
@@ -115,7 +130,7 @@ func (p plan) common(class uint) []cryptoki.Attribute {
 		cryptoki.Bool(cryptoki.CKA_MODIFIABLE, true),
 	}
 	for _, u := range usages {
-		if covers(class).Has(u.operation) && (p.lean < bare || p.Algorithm.Operations().Has(u.operation)) {
+		if covers(class).Has(u.operation) && p.says(u.operation) {
 			list = append(list, cryptoki.Bool(u.attribute, p.Operations.Has(u.operation)))
 		}
 	}

@@ -12,18 +12,57 @@ import (
 	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
 )
 
-// throwaway makes a session key to try things with. It vanishes with the session
-// at the latest, so that a kill leaves nothing.
+// throwawayLabel is the CKA_LABEL of every key that is made to try things with.
+const throwawayLabel = "terraform-provider-hsm probe"
+
+// throwaway makes a key to try things with. It is a session key, which vanishes with
+// the session at the latest, so that a kill leaves nothing. On a token that makes none
+// it is a token key, and what a kill leaves is swept by the next run.
 func (t *Token) throwaway(ctx context.Context, a keyring.Algorithm, ops keyring.Operations, extractable bool, allowed []uint) (material, error) {
 	var raw [16]byte
 	_, _ = rand.Read(raw[:]) // never fails
-	return t.make(ctx, plan{
+	p := plan{
 		Generation: lifecycle.Generation{
-			Ref:       keyring.Ref{ID: hex.EncodeToString(raw[:]), Label: "terraform-provider-hsm probe", Pair: a.IsPair()},
+			Ref:       keyring.Ref{ID: hex.EncodeToString(raw[:]), Label: throwawayLabel, Pair: a.IsPair()},
 			Algorithm: a, Operations: ops, Extractable: extractable,
 		},
-		shape: shapes[a], id: raw[:], allowed: allowed, session: true,
-	})
+		shape: shapes[a], id: raw[:], allowed: allowed, session: !t.lasting.Load(),
+	}
+	m, err := t.make(ctx, p)
+	if err != nil && !p.session {
+		if left := t.clear(ctx, p); left != nil {
+			return m, left
+		}
+	}
+	return m, err
+}
+
+// undisturbed runs trials. Those with token keys let no other write of this process in
+// between: tpm2-pkcs11 numbers objects wrongly once the first of its list was destroyed
+// while there were others, and on a new token a throw-away key is the first.
+func (t *Token) undisturbed(ctx context.Context, f func(ctx context.Context) error) error {
+	if t.lasting.Load() {
+		return t.device.Alone(ctx, f)
+	}
+	return f(ctx)
+}
+
+// sweepThrowaways removes the token keys that a killed run left of its trials. They
+// are known by their label, and nobody uses them: they never were anything.
+func (t *Token) sweepThrowaways(ctx context.Context) error {
+	left, err := t.device.Lookup(ctx, cryptoki.CKA_LABEL, []byte(throwawayLabel))
+	if err != nil {
+		return err
+	}
+	for _, o := range left {
+		if covers(o.Class) == keyring.None || !o.Bool(cryptoki.CKA_TOKEN) {
+			continue
+		}
+		if err := t.device.DestroyObject(ctx, o.Handle); err != nil && !gone(err) {
+			return err
+		}
+	}
+	return nil
 }
 
 // discardTimeout bounds the clearing up after a call whose context has ended.

@@ -3,6 +3,7 @@ package hsm
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
@@ -26,6 +27,10 @@ type Token struct {
 	attests      *bool
 	capabilities *keyring.Capabilities
 
+	// lasting says that throw-away keys have to be token keys: the token makes no
+	// session keys.
+	lasting atomic.Bool
+
 	// lean holds, by keyring.Algorithm, how much this token does not want to be told
 	// in a template, see plan.
 	lean sync.Map
@@ -48,6 +53,8 @@ type device interface {
 	Mechanisms(ctx context.Context) (map[uint]cryptoki.MechanismInfo, error)
 	Profile(ctx context.Context) (cryptoki.Profile, error)
 	Warnings() []string
+	KeepsData(ctx context.Context) (bool, error)
+	Alone(ctx context.Context, f func(ctx context.Context) error) error
 
 	Lookup(ctx context.Context, typ uint, value []byte) ([]cryptoki.Object, error)
 	Search(ctx context.Context, template []cryptoki.Attribute) ([]cryptoki.Object, error)

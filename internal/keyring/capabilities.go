@@ -35,6 +35,9 @@ type Capabilities struct {
 	Algorithms map[Algorithm]Operations
 	// RestrictsMechanisms says that CKA_ALLOWED_MECHANISMS is understood.
 	RestrictsMechanisms bool
+	// KeepsRecords says that private data objects are taken, which is where the
+	// provider keeps its records.
+	KeepsRecords bool
 	// Enforcement and Attests come from trying with a throw-away session key:
 	// whether an operation that was switched off is refused, and whether the
 	// birth certificate is reported truthfully.

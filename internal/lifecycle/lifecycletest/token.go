@@ -95,9 +95,9 @@ func (m *Memory) capabilities() keyring.Capabilities {
 			keyring.ECP256: keyring.Sign | keyring.Verify, keyring.AES256: keyring.Encrypt | keyring.Decrypt,
 			keyring.HMACSHA256: keyring.Sign | keyring.Verify,
 		},
-		RestrictsMechanisms: true,
-		Mechanisms:          map[keyring.Mechanism]keyring.MechanismInfo{"CKM_ECDSA": {MinKeySize: 256, MaxKeySize: 521, Uses: []string{"sign", "verify"}}},
-		Enforcement:         keyring.EnforcedByHSM, Attests: !m.Lies,
+		RestrictsMechanisms: true, KeepsRecords: true,
+		Mechanisms:  map[keyring.Mechanism]keyring.MechanismInfo{"CKM_ECDSA": {MinKeySize: 256, MaxKeySize: 521, Uses: []string{"sign", "verify"}}},
+		Enforcement: keyring.EnforcedByHSM, Attests: !m.Lies,
 	}
 }
 
