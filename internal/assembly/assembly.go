@@ -51,7 +51,7 @@ func Provider(version string) (construct func() provider.Provider, shut func()) 
 // with every session, by the returned function.
 func Services(s config.Settings, now func() time.Time) (services *hsmprovider.Services, shut func() error) {
 	token := cryptoki.New(cryptoki.Config{
-		ModulePath: s.ModulePath,
+		ModulePath: s.ModulePath, Parameters: s.ModuleParameters,
 		Select: cryptoki.Selector{
 			Label: s.TokenLabel, Serial: s.TokenSerial, Slot: s.SlotID, Manufacturer: s.TokenManufacturer, Model: s.TokenModel,
 		},

@@ -16,6 +16,7 @@ import (
 // zero secret.Value are "not given".
 type Input struct {
 	URI, ModulePath, TokenLabel, TokenSerial string
+	ModuleParameters                         string
 	SlotID                                   *int64
 	PIN                                      secret.Value
 	Environment, Actor                       string
@@ -26,7 +27,9 @@ type Input struct {
 type Settings struct {
 	// ModulePath is the PKCS#11 module to open. Which token of it is meant is
 	// told by those of the next five that are set; a token has to match them all.
-	ModulePath                    string
+	ModulePath string
+	// ModuleParameters are for the module's initialisation; hardly any takes some.
+	ModuleParameters              string
 	TokenLabel, TokenSerial       string
 	TokenManufacturer, TokenModel string // from a URI only
 	SlotID                        *uint
@@ -68,6 +71,7 @@ func Resolve(in Input, getenv func(string) string, user func() string) (Settings
 	var problems []error
 	report := func(err ...error) { problems = append(problems, err...) }
 
+	s.ModuleParameters = in.ModuleParameters
 	u, err := s.selectToken(in, getenv)
 	report(err...)
 	report(s.choosePIN(in, u, getenv)...)

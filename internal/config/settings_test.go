@@ -91,6 +91,10 @@ func TestResolve(t *testing.T) {
 			env:  map[string]string{"HSM_ENVIRONMENT": "stage", "HSM_ACTOR": "pipeline 7"},
 			want: config.Settings{ModulePath: "/m.so", TokenLabel: "t", Environment: "prod", Actor: "alice"},
 		},
+		"parameters of the module": {
+			in:   config.Input{ModulePath: "/m.so", ModuleParameters: "configdir='/db'", TokenLabel: "t", Environment: "prod"},
+			want: config.Settings{ModulePath: "/m.so", ModuleParameters: "configdir='/db'", TokenLabel: "t", Environment: "prod", Actor: "carol@build"},
+		},
 		"sessions": {
 			in:   config.Input{ModulePath: "/m.so", TokenLabel: "t", Environment: "prod", MaxSessions: new(int64(1))},
 			want: config.Settings{ModulePath: "/m.so", TokenLabel: "t", Environment: "prod", Actor: "carol@build", MaxSessions: 1},

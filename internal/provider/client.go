@@ -153,7 +153,14 @@ func (c *client) warnUnattested(diags *diag.Diagnostics, key *keyring.Key) {
 		return
 	}
 	c.warnOnce(diags, "Keys of this token are not attested",
-		"A throw-away key showed that this token does not tell truthfully where a key was generated and whether it could ever be extracted "+
+		"Throw-away keys did not show that this token tells truthfully where a key was generated and whether it could ever be extracted "+
 			"(CKA_LOCAL, CKA_NEVER_EXTRACTABLE, CKA_ALWAYS_SENSITIVE). The keys work; their versions say `attested = false`, "+
 			"and `local`, `never_extractable` and `always_sensitive` are what the token claims.")
+}
+
+// warnCautions tells, once, what is known against trusting keys to this kind of token.
+func (c *client) warnCautions(diags *diag.Diagnostics, token keyring.TokenInfo) {
+	for _, caution := range token.Cautions {
+		c.warnOnce(diags, "This token is not for every purpose", caution)
+	}
 }

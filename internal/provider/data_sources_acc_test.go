@@ -34,6 +34,8 @@ func TestAccTokenDataSource(t *testing.T) {
 			this(knownvalue.StringExact("hsm"), "capabilities", "enforcement"),
 			this(knownvalue.Bool(true), "capabilities", "attests"),
 			this(knownvalue.Bool(true), "capabilities", "restricts_mechanisms"),
+			this(knownvalue.Bool(true), "capabilities", "keeps_records"),
+			this(knownvalue.ListPartial(map[int]knownvalue.Check{0: knownvalue.StringRegexp(regexp.MustCompile("not for keys of value"))}), "cautions"),
 			this(knownvalue.ListPartial(map[int]knownvalue.Check{0: knownvalue.StringExact("sign"), 1: knownvalue.StringExact("verify")}), "capabilities", "algorithms", "EC_P256"),
 		},
 	})

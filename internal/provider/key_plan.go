@@ -161,16 +161,30 @@ func (r *keyResource) check(ctx context.Context, plan keyModel, diags *diag.Diag
 	}
 	defer r.client.finish(diags)
 	err := services.Keys.Check(ctx, spec)
+	if err == nil {
+		r.caution(ctx, diags)
+		return
+	}
 	if !fault.Is(err, fault.Unsupported) {
 		report(diags, err)
 		return
 	}
 	can, unavailable := services.Keys.Capabilities(ctx)
-	if unavailable != nil {
+	if unavailable != nil || can.Check(spec) == nil { // or it is no argument's fault
 		report(diags, err)
 		return
 	}
 	report(diags, err, culprit(can, spec))
+}
+
+// caution tells of a key that is to be made or changed what is known of its token.
+func (r *keyResource) caution(ctx context.Context, diags *diag.Diagnostics) {
+	token, err := r.client.identity(ctx)
+	if err != nil {
+		report(diags, err)
+		return
+	}
+	r.client.warnCautions(diags, token)
 }
 
 // culprit finds the argument that makes a spec impossible, by asking for less.

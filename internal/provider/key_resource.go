@@ -75,6 +75,7 @@ func (r *keyResource) Create(ctx context.Context, req resource.CreateRequest, re
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan.settle(now))...)
 	remember(ctx, services.Keys, spec.Name, resp.Private, &resp.Diagnostics)
 	r.client.warnUnattested(&resp.Diagnostics, key)
+	r.client.warnCautions(&resp.Diagnostics, token)
 }
 
 // Read removes the key from the state only when it is gone conclusively. Whatever

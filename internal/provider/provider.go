@@ -70,6 +70,11 @@ func (p *hsmProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *
 				Optional: true, Validators: notEmpty,
 				MarkdownDescription: "Path of the PKCS#11 module, the shared library of the HSM's vendor.",
 			},
+			"module_parameters": schema.StringAttribute{
+				Optional: true, Validators: notEmpty,
+				MarkdownDescription: "Text that the module is initialised with (`pReserved` of `C_Initialize`). Hardly any module takes one; NSS softokn is told in it where its database is: " +
+					"`configdir='sql:/path'`. All provider blocks of a module have to give the same.",
+			},
 			"token_label": schema.StringAttribute{
 				Optional: true, Validators: notEmpty,
 				MarkdownDescription: "Label of the token.",
@@ -110,6 +115,7 @@ func (p *hsmProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *
 type providerModel struct {
 	URI         types.String `tfsdk:"uri"`
 	ModulePath  types.String `tfsdk:"module_path"`
+	Parameters  types.String `tfsdk:"module_parameters"`
 	TokenLabel  types.String `tfsdk:"token_label"`
 	TokenSerial types.String `tfsdk:"token_serial"`
 	SlotID      types.Int64  `tfsdk:"slot_id"`
@@ -123,7 +129,7 @@ type providerModel struct {
 func (m providerModel) unknown() []string {
 	var names []string
 	for name, value := range map[string]attr.Value{
-		"uri": m.URI, "module_path": m.ModulePath, "token_label": m.TokenLabel, "token_serial": m.TokenSerial, "slot_id": m.SlotID,
+		"uri": m.URI, "module_path": m.ModulePath, "module_parameters": m.Parameters, "token_label": m.TokenLabel, "token_serial": m.TokenSerial, "slot_id": m.SlotID,
 		"pin": m.PIN, "environment": m.Environment, "actor": m.Actor, "max_sessions": m.MaxSessions,
 	} {
 		if value.IsUnknown() {
@@ -150,7 +156,7 @@ func (p *hsmProvider) Configure(ctx context.Context, req provider.ConfigureReque
 		return
 	}
 	settings, err := config.Resolve(config.Input{
-		URI: m.URI.ValueString(), ModulePath: m.ModulePath.ValueString(), TokenLabel: m.TokenLabel.ValueString(),
+		URI: m.URI.ValueString(), ModulePath: m.ModulePath.ValueString(), ModuleParameters: m.Parameters.ValueString(), TokenLabel: m.TokenLabel.ValueString(),
 		TokenSerial: m.TokenSerial.ValueString(), SlotID: m.SlotID.ValueInt64Pointer(), PIN: pin,
 		Environment: m.Environment.ValueString(), Actor: m.Actor.ValueString(), MaxSessions: m.MaxSessions.ValueInt64Pointer(),
 	}, os.Getenv, userAtHost)

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
@@ -51,6 +52,10 @@ func (d *tokenDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, 
 			"free_sessions":       count("Sessions that can still be opened. Null without limit, and if the token does not tell."),
 			"free_private_memory": count("Free memory for private objects, in bytes. Null if the token does not tell."),
 			"free_public_memory":  count("Free memory for public objects, in bytes. Null if the token does not tell."),
+			"cautions": schema.ListAttribute{
+				Computed: true, ElementType: types.StringType,
+				MarkdownDescription: "What is known of this kind of token, in whole sentences, that whoever trusts keys to it should know. Empty if there is nothing.",
+			},
 			"mechanisms": schema.MapNestedAttribute{
 				Computed: true, MarkdownDescription: "What the token lists, by the mechanism's name, for example `CKM_ECDSA`.",
 				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
@@ -69,6 +74,8 @@ func (d *tokenDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, 
 					"enforcement":          computed("`hsm` if the token refuses an operation that was switched off on a key, `advisory` if it goes on doing it."),
 					"attests":              schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether the token tells truthfully where a key was generated and whether it could ever leave."},
 					"restricts_mechanisms": schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether `allowed_mechanisms` of `hsm_key` can be used here."},
+					"keeps_records": schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether the token takes private data objects, which is where the provider keeps its records. " +
+						"On a token that does not, nothing but this data source works."},
 				},
 			},
 		},
@@ -91,6 +98,7 @@ type tokenModel struct {
 	FreeSessions      types.Int64               `tfsdk:"free_sessions"`
 	FreePrivateMemory types.Int64               `tfsdk:"free_private_memory"`
 	FreePublicMemory  types.Int64               `tfsdk:"free_public_memory"`
+	Cautions          types.List                `tfsdk:"cautions"`
 	Mechanisms        map[string]mechanismModel `tfsdk:"mechanisms"`
 	Capabilities      capabilitiesModel         `tfsdk:"capabilities"`
 }
@@ -106,6 +114,7 @@ type capabilitiesModel struct {
 	Enforcement         types.String        `tfsdk:"enforcement"`
 	Attests             types.Bool          `tfsdk:"attests"`
 	RestrictsMechanisms types.Bool          `tfsdk:"restricts_mechanisms"`
+	KeepsRecords        types.Bool          `tfsdk:"keeps_records"`
 }
 
 func (d *tokenDataSource) Read(ctx context.Context, _ datasource.ReadRequest, resp *datasource.ReadResponse) {
@@ -114,7 +123,11 @@ func (d *tokenDataSource) Read(ctx context.Context, _ datasource.ReadRequest, re
 		return
 	}
 	defer d.client.finish(&resp.Diagnostics)
-	if err := services.Keys.Guard(ctx); err != nil {
+	err := services.Keys.Guard(ctx)
+	switch {
+	case fault.Is(err, fault.Unsupported): // a token without a place for records can be looked at all the same
+		resp.Diagnostics.AddWarning(explain(err))
+	case err != nil:
 		report(&resp.Diagnostics, err)
 		return
 	}
@@ -138,10 +151,10 @@ func newTokenModel(ctx context.Context, info keyring.TokenInfo, can keyring.Capa
 		HardwareVersion: types.StringValue(info.Hardware), Library: types.StringValue(info.Library), SlotID: types.Int64Null(),
 		Flags: stringList(ctx, info.Flags, diags), OpenSessions: told(info.Sessions), MaxSessions: told(info.MaxSessions), FreeSessions: types.Int64Null(),
 		FreePrivateMemory: told(info.FreePrivateMemory), FreePublicMemory: told(info.FreePublicMemory),
-		Mechanisms: map[string]mechanismModel{},
+		Cautions: stringList(ctx, info.Cautions, diags), Mechanisms: map[string]mechanismModel{},
 		Capabilities: capabilitiesModel{
 			Algorithms: map[string][]string{}, Enforcement: text(string(can.Enforcement)), Attests: types.BoolValue(can.Attests),
-			RestrictsMechanisms: types.BoolValue(can.RestrictsMechanisms),
+			RestrictsMechanisms: types.BoolValue(can.RestrictsMechanisms), KeepsRecords: types.BoolValue(can.KeepsRecords),
 		},
 	}
 	if info.Slot <= math.MaxInt64 {

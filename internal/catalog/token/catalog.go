@@ -22,6 +22,7 @@ type Store interface {
 	ConfirmAbsent(ctx context.Context, template []cryptoki.Attribute) error
 	CreateObject(ctx context.Context, attrs []cryptoki.Attribute) (cryptoki.Object, error)
 	DestroyObject(ctx context.Context, h cryptoki.Handle) error
+	KeepsData(ctx context.Context) (bool, error)
 }
 
 var _ Store = (*cryptoki.Token)(nil)

@@ -16,7 +16,8 @@ type stamp struct {
 }
 
 // Environment returns the name on the token's stamp as of the last scan, see
-// environment.Marker.
+// environment.Marker. A token without one on which none can be set is
+// fault.Unsupported.
 func (c *Catalog) Environment(ctx context.Context) (string, error) {
 	// By label, as this is asked before everything else: of a thousand keys, a
 	// thousand times.
@@ -31,7 +32,26 @@ func (c *Catalog) Environment(ctx context.Context) (string, error) {
 	if name == "" && err == nil {
 		err = c.orphans(ctx)
 	}
+	if name == "" && err == nil {
+		err = c.usable(ctx)
+	}
 	return name, err
+}
+
+// usable refuses (fault.Unsupported) a token on which no record can be kept, before
+// anything is planned for it.
+func (c *Catalog) usable(ctx context.Context) error {
+	keeps, err := c.store.KeepsData(ctx)
+	if err != nil || keeps {
+		return err
+	}
+	return &fault.Error{
+		Kind: fault.Unsupported, Op: "use token", Subject: "records",
+		Problem: "This token keeps no private data objects. The provider records keys, credentials and policies on the token itself, as such objects, " +
+			"so it has no place for them here.",
+		Hint: "Use a token that keeps private data objects: SoftHSM, openCryptoki, a TPM with tpm2-pkcs11 and most hardware modules do, NSS softokn does not. " +
+			"Records in a database beside the token are planned, and not there yet.",
+	}
 }
 
 // settledStamp looks at the token until its stamps agree; empty if none shows.

@@ -71,3 +71,5 @@ func (s *shelf) DestroyObject(_ context.Context, h cryptoki.Handle) error {
 	s.objects = slices.DeleteFunc(s.objects, func(o cryptoki.Object) bool { return o.Handle == h })
 	return nil
 }
+
+func (s *shelf) KeepsData(context.Context) (bool, error) { return true, nil }
