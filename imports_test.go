@@ -80,18 +80,21 @@ var rules = map[string]rule{
 	"internal/softhsm":    {},
 	"internal/interposer": {},
 	"internal/inventory":  {foreign: []string{"github.com/miekg/pkcs11"}}, // not through cryptoki, which it checks
+	"internal/tokens":     {internal: []string{"keyring", "softhsm"}},
 
 	"tools/schema":     {internal: []string{"assembly"}, foreign: append([]string{"github.com/hashicorp/terraform-plugin-go/tftypes"}, serving...)},
 	"tools/fuzz":       {},
 	"tools/testreport": {},
+	"tools/tokentable": {internal: []string{"keyring"}},
 }
 
 // testOnly holds the packages that serve tests, with those that may import them
 // nevertheless because they serve tests too.
 var testOnly = map[string][]string{
-	"internal/softhsm":                 nil,
 	"internal/interposer":              nil,
 	"internal/inventory":               nil,
+	"internal/softhsm":                 {"internal/tokens"},
+	"internal/tokens":                  {"tools/tokentable"},
 	"internal/catalog/catalogtest":     {"internal/lifecycle/lifecycletest"},
 	"internal/lifecycle/lifecycletest": nil,
 }
