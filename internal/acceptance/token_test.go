@@ -34,9 +34,15 @@ provider "hsm" {
 `, token.Module, token.Label, environment)
 }
 
+// client is a token that pkcs11-tool can be logged in to.
+type client interface {
+	Tool(tb testing.TB, args ...string) string
+	TryTool(tb testing.TB, args ...string) (out string, err error)
+}
+
 // sign has pkcs11-tool, an independent client, sign with the private key of a
 // CKA_ID. It returns the signature, or what the refusal said.
-func sign(t *testing.T, token *softhsm.Token, id, mechanism string, data []byte) (signature []byte, refusal string) {
+func sign(t *testing.T, token client, id, mechanism string, data []byte) (signature []byte, refusal string) {
 	t.Helper()
 	dir := t.TempDir()
 	in, out := filepath.Join(dir, "data"), filepath.Join(dir, "signature")
@@ -73,7 +79,7 @@ func refusesToSign(t *testing.T, token *softhsm.Token, id string) {
 
 // object returns what pkcs11-tool lists of the objects of a type ("privkey",
 // "pubkey", "secrkey") and CKA_ID; empty if there are none.
-func object(t *testing.T, token *softhsm.Token, class, id string) string {
+func object(t *testing.T, token client, class, id string) string {
 	t.Helper()
 	var found []string
 	for _, block := range regexp.MustCompile(`(?m)^\S`).Split(token.Tool(t, "--list-objects", "--type", class), -1) {
@@ -87,8 +93,8 @@ func object(t *testing.T, token *softhsm.Token, class, id string) string {
 // digest is what the tests sign: 32 bytes, as if they were a SHA-256.
 var digest = []byte("0123456789abcdef0123456789abcdef")
 
-// verify has openssl check an ECDSA signature over digest with a public key from the state.
-func verify(t *testing.T, publicKeyPEM string, signature []byte) {
+// verify has openssl check a signature over digest with a public key from the state.
+func verify(t *testing.T, publicKeyPEM string, signature []byte, options ...string) {
 	t.Helper()
 	dir := t.TempDir()
 	for name, content := range map[string][]byte{"key.pem": []byte(publicKeyPEM), "digest": digest, "signature": signature} {
@@ -96,7 +102,7 @@ func verify(t *testing.T, publicKeyPEM string, signature []byte) {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command("openssl", "pkeyutl", "-verify", "-pubin", "-inkey", "key.pem", "-in", "digest", "-sigfile", "signature")
+	cmd := exec.Command("openssl", append([]string{"pkeyutl", "-verify", "-pubin", "-inkey", "key.pem", "-in", "digest", "-sigfile", "signature"}, options...)...)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "Verified Successfully") {
 		t.Errorf("openssl does not verify the signature: %v\n%s", err, out)
