@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Makes sure that the named commands exist, by installing the distribution's
-# packages that hold them. What cannot be installed is named, with the remedy,
+# Makes sure that the named commands and libraries (NAME.so) exist, by installing the
+# distribution's packages that hold them. What cannot be installed is named, with the remedy,
 # and the script fails. With everything present it does nothing.
 #
-# Usage: tools/packages.sh COMMAND...
+# Usage: tools/packages.sh NAME...
 set -euo pipefail
 
-# The package, in Debian and Ubuntu, that brings a command.
+# The package, in Debian and Ubuntu, that brings a command or a library.
 package_of() {
   case $1 in
     softhsm2-util) echo softhsm2 ;;
@@ -14,18 +14,33 @@ package_of() {
     cc) echo gcc libc6-dev ;;
     p11-kit) echo p11-kit p11-kit-modules ;;
     pgrep) echo procps ;;
+    pkcsslotd) echo opencryptoki ;;
+    libopencryptoki.so) echo opencryptoki ;;
+    certutil) echo libnss3-tools ;;
+    libsoftokn3.so) echo libnss3 ;;
+    swtpm) echo swtpm swtpm-tools ;;
+    tpm2-abrmd) echo tpm2-abrmd libtss2-tcti-tabrmd0 libtss2-tcti-swtpm0 ;;
+    dbus-daemon) echo dbus ;;
+    libtpm2_pkcs11.so) echo libtpm2-pkcs11-1 ;;
     openssl | jq | shellcheck) echo "$1" ;;
     *)
-      echo "tools/packages.sh: no package is known for the command $1" >&2
+      echo "tools/packages.sh: no package is known for $1" >&2
       exit 1
       ;;
   esac
 }
 
+exists() {
+  case $1 in
+    *.so) [ -n "$(find /usr/lib /usr/lib64 -name "$1" -print -quit 2>/dev/null)" ] ;;
+    *) PATH=$PATH:/usr/sbin command -v "$1" >/dev/null ;; # daemons are where only root looks
+  esac
+}
+
 missing=()
-for command in "$@"; do
-  if ! command -v "$command" >/dev/null; then
-    read -ra names <<<"$(package_of "$command")"
+for name in "$@"; do
+  if ! exists "$name"; then
+    read -ra names <<<"$(package_of "$name")"
     missing+=("${names[@]}")
   fi
 done
