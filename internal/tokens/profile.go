@@ -87,7 +87,7 @@ var profiles = map[Kind]Profile{
 		Algorithms: join(of(encrypting|wrapping, aes...), of(signing, hmac...), of(signing|encrypting|wrapping, rsa...),
 			of(signing|keyring.Derive, nist...)),
 		Enforcement: keyring.EnforcedAdvisory,
-		Remark:      "Keeps no data objects, so there is no place for the records: the provider refuses it at plan. Tried with the records in memory.",
+		Remark:      "Keeps no data objects, so there is no place for the records: the provider refuses it at plan. Tried with the records in memory. What was switched off is refused but for ECDH.",
 	},
 	// It makes no extractable keys and takes none that were made elsewhere, so there is
 	// nothing to compare its word on the others with.
