@@ -90,7 +90,7 @@ func (w *workdir) killProvider(after time.Duration, args ...string) {
 	group := strconv.Itoa(cmd.Process.Pid)
 	timer := time.AfterFunc(after, func() {
 		found, _ := exec.Command("pgrep", "-g", group, "-f", "terraform-provider-hsm").Output() // none: it has ended, or not begun
-		for _, pid := range strings.Fields(string(found)) {
+		for pid := range strings.FieldsSeq(string(found)) {
 			if n, err := strconv.Atoi(pid); err == nil {
 				_ = syscall.Kill(n, syscall.SIGKILL)
 			}
