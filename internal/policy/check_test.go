@@ -48,7 +48,7 @@ func TestCheckFindsMistakes(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			wantFindings(t, policy.Check(tc.of.Spec, tc.world, nil), policy.Mistake, tc.want...)
+			wantFindings(t, policy.Check(tc.of.Spec, tc.world, nil, noon), policy.Mistake, tc.want...)
 		})
 	}
 }
@@ -128,6 +128,58 @@ func TestCheckCautions(t *testing.T) {
 			enabled("p", permit(one("bot"), one("sign_digest"), one("orders"))), []*policy.Policy{written("freeze", `@id("all") forbid (principal, action, resource);`)},
 			[]found{{on("", ""), `forbidden by policy "freeze", Cedar policy "all"`, ""}, {on("actions", "sign_digest"), "", ""}},
 		},
+		"a time that has gone by": {
+			enabled("p", under(policy.Condition{NotAfter: "2026-03-03T12:00:00Z"}, permit(one("bot"), one("sign"), one("orders")))), nil,
+			[]found{{on("condition.not_after", ""), "gone by", "correct the time"}},
+		},
+		"no such mechanism": {
+			enabled("p", under(policy.Condition{Mechanisms: one("CKM_ECDAS")}, permit(one("bot"), one("sign"), one("orders")))), nil,
+			[]found{{on("condition.mechanisms", "CKM_ECDAS"), "no mechanism CKM_ECDAS", `"CKM_ECDSA"?`}},
+		},
+		"the vendor's mechanism, perhaps": {
+			enabled("p", under(policy.Condition{Mechanisms: one("CKM_NOPE")}, permit(one("bot"), one("sign"), one("orders")))), nil,
+			[]found{{on("condition.mechanisms", "CKM_NOPE"), "no mechanism CKM_NOPE", "vendor's own"}},
+		},
+		"mechanisms of other keys": {
+			enabled("p", under(policy.Condition{Mechanisms: one("CKM_AES_GCM")}, permit(one("bot"), []string{"sign", "get_public_key"}, one("orders")))), nil,
+			[]found{{on("condition.mechanisms", ""), "None of the keys can do sign by CKM_AES_GCM", "algorithms and the action"}},
+		},
+		"mechanisms for no action": {
+			enabled("p", under(policy.Condition{Mechanisms: one("CKM_EDDSA")}, forbid(one("any"), one("any"), []string{"orders", "vault"}))), nil,
+			[]found{{on("condition.mechanisms", ""), "None of the keys can do sign or verify or encrypt", "algorithms and the action"}},
+		},
+		"mechanisms for another action": {
+			enabled("p", under(policy.Condition{Mechanisms: []string{"CKM_AES_GCM", "CKM_SHA256_HMAC"}}, forbid(one("bot"), []string{"encrypt", "mac"}, one("vault")))), nil,
+			[]found{{on("condition.mechanisms", ""), "None of the keys can do mac by CKM_AES_GCM or CKM_SHA256_HMAC", ""}},
+		},
+		"cedar that is never true": {
+			written("p", `permit (principal == Credential::"bot", action == Action::"sign", resource == Key::"orders") when { false };`), nil,
+			[]found{{cedar, "can never hold", ""}},
+		},
+		"cedar that is never true, in part": {
+			written("p", `forbid (principal, action, resource) when { context has payload_bytes && 1 > 2 };`), nil,
+			[]found{{cedar, "can never hold", ""}},
+		},
+		"cedar that excepts everything": {
+			written("p", `forbid (principal, action, resource) unless { 1 < 2 };`), nil,
+			[]found{{cedar, "can never hold", ""}},
+		},
+		"cedar that always fails": {
+			written("p", `permit (principal == Credential::"bot", action == Action::"sign", resource == Key::"orders") when { 9223372036854775807 + 1 > 0 };`), nil,
+			[]found{{cedar, "cannot be evaluated", "Correct the condition"}},
+		},
+		"cedar that reads what is not there": {
+			written("p", `forbid (principal == Credential::"bot", action == Action::"sign", resource == Key::"orders") when { principal in Tag::"a=b" && 9223372036854775807 + 1 > 0 };`), nil,
+			[]found{{cedar, "cannot be evaluated", "Correct the condition"}},
+		},
+		"cedar that nobody fits now": {
+			written("p", `permit (principal, action == Action::"sign", resource) when { principal.owner == resource.name && context has payload_bytes };`), nil,
+			[]found{{cedar, "permits nothing of what there is now", ""}},
+		},
+		"cedar for keys that cannot": {
+			written("p", `permit (principal == Credential::"bot", action == Action::"sign", resource) when { resource.algorithm == "AES_256" };`), nil,
+			[]found{{cedar, "permits nothing of what there is now", ""}},
+		},
 		"cedar without limits": {
 			written("p", "permit (principal, action, resource);"), nil,
 			[]found{{cedar, "every credential", ""}, {cedar, "every key", ""}, {cedar, "every action but sign_digest", "Name the actions"}},
@@ -138,7 +190,7 @@ func TestCheckCautions(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := policy.Check(tc.of.Spec, tradingDesk(), tc.others)
+			got := policy.Check(tc.of.Spec, tradingDesk(), tc.others, noon)
 			slices.SortStableFunc(got, func(a, b policy.Finding) int { return len(a.At.Field+a.At.Element) - len(b.At.Field+b.At.Element) })
 			slices.SortStableFunc(tc.want, func(a, b found) int { return len(a.at.Field+a.at.Element) - len(b.at.Field+b.at.Element) })
 			wantFindings(t, got, policy.Caution, tc.want...)
@@ -168,24 +220,30 @@ func TestCheckIsSilent(t *testing.T) {
 		"alike by coincidence":    {of: enabled("p", permit(one("tag:desk=web"), one("verify"), one("orders"))), others: []*policy.Policy{enabled("q", permit(one("web"), one("verify"), one("orders")))}},
 		"others do not count":     {of: enabled("p", permit(one("bot"), one("sign"), one("orders"))), others: []*policy.Policy{disabled, removed, enabled("broken", policy.Statement{})}},
 		"its own record":          {of: enabled("p", permit(one("bot"), one("sign"), one("orders"))), others: []*policy.Policy{enabled("p", permit(one("bot"), one("sign"), one("orders")))}},
+		"times to come":           {of: enabled("p", under(policy.Condition{NotBefore: "2027-01-01T00:00:00Z", NotAfter: "2028-01-01T00:00:00Z"}, permit(one("bot"), one("sign"), one("orders"))))},
+		"mechanisms that fit":     {of: enabled("p", under(policy.Condition{Mechanisms: []string{"CKM_ECDSA", "CKM_ECDSA_SHA256"}}, permit(one("bot"), []string{"sign", "verify", "get_public_key"}, one("orders"))))},
+		"mechanisms for any":      {of: enabled("p", under(policy.Condition{Mechanisms: one("CKM_EDDSA")}, forbid(one("any"), one("any"), one("any"))))},
+		"mechanisms for some":     {of: enabled("p", under(policy.Condition{Mechanisms: one("CKM_ECDSA")}, forbid(one("any"), one("any"), one("orders"))))},
+		"cedar about one key":     {of: written("p", `permit (principal == Credential::"bot", action == Action::"sign", resource) when { Key::"orders".algorithm == "EC_P256" && resource == Key::"orders" };`)},
+		"cedar that may fail":     {of: written("p", `forbid (principal, action, resource) when { context has payload_bytes && context.payload_bytes + 1 > 5 };`)},
 		"cedar with limits":       {of: written("p", `permit (principal, action == Action::"sign", resource) when { principal.owner == "trading" && resource.hasTag("desk") };`)},
 		"cedar that forbids":      {of: written("p", `forbid (principal, action, resource) unless { context has source_ip && context.source_ip.isInRange(ip("10.0.0.0/8")) };`)},
 		"unknown group in cedar":  {of: written("p", `forbid (principal, action == Action::"sign", resource in Tag::"desk=spot") unless { principal in Owner::"security" };`)},
 		"narrower than the other": {of: enabled("p", permit(one("owner:trading"), one("sign"), one("orders"))), others: []*policy.Policy{enabled("q", permit(one("bot"), one("sign"), one("orders")))}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			wantFindings(t, policy.Check(tc.of.Spec, tradingDesk(), tc.others), policy.Caution)
+			wantFindings(t, policy.Check(tc.of.Spec, tradingDesk(), tc.others, noon), policy.Caution)
 		})
 	}
 	t.Run("keys that are known by name only", func(t *testing.T) {
 		world := tradingDesk()
 		world.Principals = append(world.Principals, policy.Principal{Name: "new"})
 		world.Keys = append(world.Keys, &keyring.Key{Spec: keyring.Spec{Name: "new"}})
-		wantFindings(t, policy.Check(enabled("p", permit(one("new"), one("encrypt"), one("new"))).Spec, world, nil), policy.Caution)
+		wantFindings(t, policy.Check(enabled("p", permit(one("new"), one("encrypt"), one("new"))).Spec, world, nil, noon), policy.Caution)
 	})
 	t.Run("what only an old version can do", func(t *testing.T) {
 		world := tradingDesk()
 		world.Keys[0].Versions[1].Algorithm, world.Keys[0].Versions[1].Operations = keyring.RSA2048, keyring.Decrypt
-		wantFindings(t, policy.Check(enabled("p", permit(one("bot"), one("decrypt"), one("orders"))).Spec, world, nil), policy.Caution)
+		wantFindings(t, policy.Check(enabled("p", permit(one("bot"), one("decrypt"), one("orders"))).Spec, world, nil, noon), policy.Caution)
 	})
 }

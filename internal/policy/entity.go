@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/cedar-policy/cedar-go/types"
+
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
 // entityType is a type of entity in Cedar, see schemaText.
@@ -44,33 +46,30 @@ func groups(owner string, tags map[string]string) []entity {
 	return all
 }
 
-// entities returns a World as Cedar sees it.
-func (w World) entities() types.EntityMap {
-	all := make(types.EntityMap, len(w.Principals)+len(w.Keys))
-	add := func(e entity, parents []entity, tags map[string]string, attributes types.RecordMap) {
-		uids := make([]types.EntityUID, len(parents))
-		for i, p := range parents {
-			uids[i] = p.uid()
-		}
-		values := make(types.RecordMap, len(tags))
-		for key, value := range tags {
-			values[types.String(key)] = types.String(value)
-		}
-		all[e.uid()] = types.Entity{
-			UID: e.uid(), Parents: types.NewEntityUIDSet(uids...), Attributes: types.NewRecord(attributes), Tags: types.NewRecord(values),
-		}
+// entity returns a credential as Cedar sees it.
+func (p *Principal) entity() types.Entity {
+	return newEntity(entity{credentialType, p.Name}, groups(p.Owner, p.Tags), p.Tags, types.RecordMap{
+		"name": types.String(p.Name), "owner": types.String(p.Owner),
+	})
+}
+
+// keyEntity returns a key as Cedar sees it.
+func keyEntity(k *keyring.Key) types.Entity {
+	return newEntity(entity{keyType, k.Spec.Name}, groups("", k.Spec.Tags), k.Spec.Tags, types.RecordMap{
+		"name": types.String(k.Spec.Name), "algorithm": types.String(k.Spec.Algorithm), "extractable": types.Boolean(k.Spec.Extractable),
+	})
+}
+
+func newEntity(e entity, parents []entity, tags map[string]string, attributes types.RecordMap) types.Entity {
+	uids := make([]types.EntityUID, len(parents))
+	for i, p := range parents {
+		uids[i] = p.uid()
 	}
-	for _, p := range w.Principals {
-		add(entity{credentialType, p.Name}, groups(p.Owner, p.Tags), p.Tags, types.RecordMap{
-			"name": types.String(p.Name), "owner": types.String(p.Owner),
-		})
+	values := make(types.RecordMap, len(tags))
+	for key, value := range tags {
+		values[types.String(key)] = types.String(value)
 	}
-	for _, k := range w.Keys {
-		add(entity{keyType, k.Spec.Name}, groups("", k.Spec.Tags), k.Spec.Tags, types.RecordMap{
-			"name": types.String(k.Spec.Name), "algorithm": types.String(k.Spec.Algorithm), "extractable": types.Boolean(k.Spec.Extractable),
-		})
-	}
-	return all
+	return types.Entity{UID: e.uid(), Parents: types.NewEntityUIDSet(uids...), Attributes: types.NewRecord(attributes), Tags: types.NewRecord(values)}
 }
 
 // quoted is a text as Cedar writes it.

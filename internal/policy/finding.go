@@ -15,8 +15,13 @@ const (
 type Finding struct {
 	Severity Severity
 	At       Place
+	About    string // of a caution: what At is in, in words: "statement 2", `Cedar policy "desk"`
+	Title    string // of a caution: the problem in a few words
 	Problem  string // a sentence
 	Hint     string // what to do about it, a sentence; may be empty
+	// IsPassing says that it is so because of what there is not, and ends when somebody adds
+	// that to the environment.
+	IsPassing bool
 }
 
 // Place is where in a Spec a finding is.

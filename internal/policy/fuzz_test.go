@@ -61,7 +61,7 @@ func FuzzCompile(f *testing.F) {
 			t.Fatalf("%q with %+v", got, wrong)
 		}
 		wantFindingsWhole(t, wrong)
-		found := policy.Check(spec, tradingDesk(), nil)
+		found := policy.Check(spec, tradingDesk(), nil, noon)
 		wantFindingsWhole(t, found)
 		if len(wrong) > 0 {
 			if len(mistakes(found)) == 0 {
@@ -117,7 +117,7 @@ func FuzzStatement(f *testing.F) {
 			t.Fatalf("%+v: %q with %+v", s, cedar, wrong)
 		}
 		wantFindingsWhole(t, wrong)
-		found := policy.Check(p.Spec, tradingDesk(), nil)
+		found := policy.Check(p.Spec, tradingDesk(), nil, noon)
 		wantFindingsWhole(t, found)
 		if len(wrong) > 0 {
 			if len(mistakes(found)) == 0 {

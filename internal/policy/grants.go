@@ -21,10 +21,7 @@ type Grant struct {
 // Grants lists everything that the policies together allow, sorted by principal, key
 // and action. At the zero time no credential is taken to have expired.
 func (e *Engine) Grants(now time.Time) []Grant {
-	s := survey{Engine: e, known: map[inquiry]outcome{}}
-	for i, name := range actionNames {
-		s.uids[i] = entity{actionType, string(name)}.uid()
-	}
+	s := newSurvey(e)
 	count := 0
 	for range e.permitted(now) {
 		count++
@@ -55,38 +52,61 @@ type pairing struct {
 func (e *Engine) permitted(now time.Time) iter.Seq[pairing] {
 	able := make([]actionSet, len(e.targets))
 	for i, t := range e.targets {
-		for _, n := range t.Numbers() {
-			if v := t.Key.Versions[n]; !v.Pending {
-				able[i] |= does(t.Key, v, now)
-			}
-		}
+		able[i] = t.able(now)
 	}
-	actions := actionsByName()
 	return func(yield func(pairing) bool) {
 		for _, c := range e.callers {
-			if !slices.ContainsFunc(c.Versions, func(s Standing) bool { return s.isAcceptedAt(now) }) {
+			if !c.isAcceptedAt(now) {
 				continue
 			}
 			for i, t := range e.targets {
-				for _, a := range actions {
-					if able[i]&(1<<a) != 0 && meet(c.rules, t.rules, e.index.permits[a]) && !yield(pairing{c, t, a}) {
-						return
-					}
+				if !e.permittedWith(c, t, able[i], yield) {
+					return
 				}
 			}
 		}
 	}
 }
 
-// actionsByName returns the indices of actionNames in the order of the names.
-func actionsByName() []int {
+// permittedWith iterates over what is in the scope of a permit for a caller with a key,
+// among some actions. It reports whether to go on.
+func (e *Engine) permittedWith(c *caller, t *target, able actionSet, yield func(pairing) bool) bool {
+	if able == 0 {
+		return true
+	}
+	for _, a := range actionsByName {
+		if able&(1<<a) != 0 && meet(c.rules, t.rules, e.index.permits[a]) && !yield(pairing{c, t, a}) {
+			return false
+		}
+	}
+	return true
+}
+
+// isAcceptedAt reports whether some version of the credential is, see Standing.
+func (c *caller) isAcceptedAt(now time.Time) bool {
+	return slices.ContainsFunc(c.Versions, func(s Standing) bool { return s.isAcceptedAt(now) })
+}
+
+// able returns what some version of the key does at a time.
+func (t *target) able(now time.Time) actionSet {
+	var able actionSet
+	for _, v := range t.Versions {
+		if !v.Pending {
+			able |= does(t.Key, v, now)
+		}
+	}
+	return able
+}
+
+// actionsByName has the indices of actionNames in the order of the names.
+var actionsByName = func() []int {
 	order := make([]int, len(actionNames))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(actionNames[a], actionNames[b]) })
 	return order
-}
+}()
 
 // survey finds out about grants. Whether something is in the scope of a rule is told by
 // the index, so that Cedar is asked only about conditions, and only once about each that
@@ -95,6 +115,14 @@ type survey struct {
 	*Engine
 	uids  [len(actionNames)]types.EntityUID
 	known map[inquiry]outcome
+}
+
+func newSurvey(e *Engine) *survey {
+	s := &survey{Engine: e, known: map[inquiry]outcome{}}
+	for i, name := range actionNames {
+		s.uids[i] = entity{actionType, string(name)}.uid()
+	}
+	return s
 }
 
 // inquiry is a condition, with as much of a request as its outcome depends on.

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/keystead/terraform-provider-hsm/internal/environment"
@@ -183,7 +184,7 @@ func (s *Service) NamingKey(ctx context.Context, key string) ([]string, error) {
 
 // check refuses a spec with mistakes in the world as it is now.
 func (s *Service) check(ctx context.Context, op string, spec Spec) error {
-	world, others, err := s.World(ctx)
+	world, _, err := s.World(ctx)
 	if err != nil {
 		return err
 	}
@@ -193,12 +194,12 @@ func (s *Service) check(ctx context.Context, op string, spec Spec) error {
 			Hint: "Use 1 to 63 letters, digits, dots, underscores and hyphens; start with a letter or a digit.",
 		}
 	}
-	for _, f := range Check(spec, world, others) {
-		if f.Severity == Mistake {
-			return &fault.Error{Kind: fault.Invalid, Op: op, Subject: subject(spec.Name) + f.At.suffix(), Problem: f.Problem, Hint: f.Hint}
-		}
+	mistakes := newOutlook(world).mistakes(spec)
+	if len(mistakes) == 0 {
+		return nil
 	}
-	return nil
+	f := slices.MinFunc(mistakes, byPlace)
+	return &fault.Error{Kind: fault.Invalid, Op: op, Subject: subject(spec.Name) + f.At.suffix(), Problem: f.Problem, Hint: f.Hint}
 }
 
 func (s *Service) note(p *Policy, what string) {

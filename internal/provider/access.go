@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -111,33 +110,4 @@ func accessIn(ctx context.Context, set types.Set, diags *diag.Diagnostics) acces
 		a[grant{g.Principal, g.Action, g.Key, g.Conditional}] = struct{}{}
 	}
 	return a
-}
-
-// through lists the access that one of an environment's policies gives.
-func through(world policy.World, policies []*policy.Policy, name string, now time.Time) (access, error) {
-	engine, err := policy.NewEngine(world, policies)
-	if err != nil {
-		return nil, err
-	}
-	return accessOf(engine.GrantsThrough(name, now)), nil
-}
-
-// grantsThrough is policy.Engine.GrantsThrough of grants that have been listed.
-func grantsThrough(grants []policy.Grant, name string) []policy.Grant {
-	var through []policy.Grant
-	for _, g := range grants {
-		if slices.Contains(g.Policies, name) {
-			through = append(through, g)
-		}
-	}
-	return through
-}
-
-// revised returns policies with the named one as the spec has it, without it for nil.
-func revised(policies []*policy.Policy, name string, spec *policy.Spec) []*policy.Policy {
-	rest := slices.DeleteFunc(slices.Clone(policies), func(p *policy.Policy) bool { return p.Spec.Name == name })
-	if spec != nil {
-		rest = append(rest, &policy.Policy{Spec: *spec})
-	}
-	return rest
 }

@@ -1,24 +1,23 @@
 package provider
 
 import (
-	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 
-	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 	"github.com/keystead/terraform-provider-hsm/internal/policy"
 )
 
 // shown is how many lines of a list of grants a warning has.
 const shown = 50
 
-// warnAccess tells what access a planned change gives and takes away that no other
-// line of the plan shows.
-func (c *client) warnAccess(diags *diag.Diagnostics, subject string, before, after access) {
+// warnShift tells what access a step of the plan gives and takes away, apart from what
+// the plan shows about it elsewhere. Terraform shows of several warnings with the same
+// summary only one, so what it is about is part of that.
+func (c *client) warnShift(diags *diag.Diagnostics, subject thing, shift policy.Shift, elsewhere access) {
+	before, after := accessOf(shift.Before).apartFrom(elsewhere), accessOf(shift.After).apartFrom(elsewhere)
 	gained, lost := after.minus(before), before.minus(after)
 	var lines []string
 	for _, g := range gained.list() {
@@ -33,104 +32,51 @@ func (c *client) warnAccess(diags *diag.Diagnostics, subject string, before, aft
 	if len(lines) > shown {
 		lines = append(lines[:shown], fmt.Sprintf("  and %d more", len(lines)-shown))
 	}
-	summary := "Access is given and taken away"
+	summary, what := "Access is given and taken away", "this becomes possible (+), and this is no longer (-)"
 	switch {
 	case len(lost) == 0:
-		summary = "Access is given"
+		summary, what = "Access is given", "this becomes possible"
 	case len(gained) == 0:
-		summary = "Access is taken away"
+		summary, what = "Access is taken away", "this is no longer possible"
 	}
-	c.warnOnce(diags, summary, fmt.Sprintf("With the change of %s the environment's policies allow:\n\n%s", subject, strings.Join(lines, "\n")))
+	c.warnOnce(diags, summary+": "+subject.String(), fmt.Sprintf("With the change of %s, and what is planned beside it so far, %s:\n\n%s", subject, what, strings.Join(lines, "\n")))
 }
 
-// warnCaller tells what access the change of a credential gives or takes away by the
-// policies that there are; caller is nil if the credential goes.
-func (c *client) warnCaller(ctx context.Context, services *Services, name string, caller *policy.Principal, diags *diag.Diagnostics) {
-	b := c.baseline(ctx, services, diags)
-	if b == nil || len(b.policies) == 0 {
+// warnNamed tells that policies name a credential or a key that is to be removed.
+func (c *client) warnNamed(diags *diag.Diagnostics, t thing, policies []string, consequence string) {
+	if len(policies) == 0 {
 		return
 	}
-	before, after := b.world, b.world
-	before.Principals, after.Principals = nil, nil
-	for _, p := range b.world.Principals {
-		if p.Name == name {
-			before.Principals = []policy.Principal{p}
-		}
-	}
-	if caller != nil {
-		after.Principals = []policy.Principal{*caller}
-	}
-	c.warnWorlds(diags, fmt.Sprintf("API credential %q", name), b.policies, before, after)
+	c.warnOnce(diags, fmt.Sprintf("Policies name %s", t), fmt.Sprintf("It is to be removed, and %s by name. %s", namedBy(policies), consequence))
 }
 
-// warnKey tells what access the change of a key gives or takes away by the policies
-// that there are; spec is nil if the key goes.
-func (c *client) warnKey(ctx context.Context, services *Services, name string, spec *keyring.Spec, diags *diag.Diagnostics) {
-	b := c.baseline(ctx, services, diags)
-	if b == nil || len(b.policies) == 0 {
+// namedBy says which policies name something.
+func namedBy(policies []string) string {
+	list := make([]string, len(policies))
+	for i, name := range slices.Sorted(slices.Values(policies)) {
+		list[i] = fmt.Sprintf("%q", name)
+	}
+	if len(list) == 1 {
+		return "access policy " + list[0] + " names it"
+	}
+	return "access policies " + strings.Join(list, ", ") + " name it"
+}
+
+// warnMissing tells which credentials and keys a recorded policy names that are no longer
+// there: somebody may make others of these names.
+func (c *client) warnMissing(diags *diag.Diagnostics, name string, outlook *policy.Outlook) {
+	principals, keys := outlook.Missing(name)
+	var missing []string
+	for _, p := range principals {
+		missing = append(missing, aCredential(p).String())
+	}
+	for _, k := range keys {
+		missing = append(missing, aKey(k).String())
+	}
+	if len(missing) == 0 {
 		return
 	}
-	before, after := b.world, b.world
-	before.Keys, after.Keys = nil, nil
-	for _, k := range b.world.Keys {
-		if k.Spec.Name == name {
-			before.Keys = []*keyring.Key{k}
-		}
-	}
-	switch {
-	case spec != nil && len(before.Keys) > 0:
-		key := before.Keys[0].Clone()
-		key.Ask(*spec)
-		after.Keys = []*keyring.Key{key}
-	case spec != nil:
-		after.Keys = []*keyring.Key{keyring.Prospective(*spec)}
-	}
-	c.warnWorlds(diags, fmt.Sprintf("key %q", name), b.policies, before, after)
-}
-
-// warnOthers tells what the change of a policy does to the access that the others give:
-// it may forbid what they permit. Where its own access changes as well, the plan shows
-// that as its effective_access.
-func (c *client) warnOthers(diags *diag.Diagnostics, name string, world policy.World, before, after []*policy.Policy) {
-	if !mayForbid(before, name) && !mayForbid(after, name) {
-		return
-	}
-	var own, others [2]access
-	for i, policies := range [][]*policy.Policy{before, after} {
-		engine, err := policy.NewEngine(world, policies)
-		if err != nil {
-			report(diags, err)
-			return
-		}
-		grants := engine.Grants(c.services.Policies.Now())
-		own[i] = accessOf(grantsThrough(grants, name))
-		others[i] = accessOf(slices.DeleteFunc(grants, func(g policy.Grant) bool { return slices.Equal(g.Policies, []string{name}) }))
-	}
-	seen := own[0].minus(own[1])
-	maps.Copy(seen, own[1].minus(own[0]))
-	c.warnAccess(diags, fmt.Sprintf("access policy %q", name), others[0].apartFrom(seen), others[1].apartFrom(seen))
-}
-
-// mayForbid reports whether the named policy may have a statement that forbids.
-func mayForbid(policies []*policy.Policy, name string) bool {
-	return slices.ContainsFunc(policies, func(p *policy.Policy) bool {
-		if p.Spec.Name != name || !p.Spec.Enabled {
-			return false
-		}
-		cedar, _ := policy.Compile(p.Spec)
-		return strings.Contains(cedar, string(policy.Forbid))
-	})
-}
-
-func (c *client) warnWorlds(diags *diag.Diagnostics, subject string, policies []*policy.Policy, before, after policy.World) {
-	var sides [2]access
-	for i, world := range []policy.World{before, after} {
-		engine, err := policy.NewEngine(world, policies)
-		if err != nil {
-			report(diags, err)
-			return
-		}
-		sides[i] = accessOf(engine.Grants(c.services.Policies.Now()))
-	}
-	c.warnAccess(diags, subject, sides[0], sides[1])
+	c.warnOnce(diags, fmt.Sprintf("Access policy %q names what is not there", name),
+		fmt.Sprintf("Access policy %q names what was removed: %s. Whoever makes something of such a name again gets the access that the policy has for it.\n\n"+
+			"Take the name out of the policy.", name, strings.Join(missing, ", ")))
 }

@@ -73,26 +73,31 @@ func (d *accessDataSource) Read(ctx context.Context, req datasource.ReadRequest,
 		return
 	}
 	defer d.client.finish(&resp.Diagnostics)
-	world, policies, err := services.Policies.World(ctx)
+	outlook, err := d.client.now(ctx, services)
 	if err != nil {
 		report(&resp.Diagnostics, err)
 		return
 	}
-	prospective, isWhole := d.client.with(world, []string{m.Principal.ValueString()}, []string{m.Key.ValueString()})
-	m.find(world, prospective, &resp.Diagnostics)
+	callers, keys, isWhole := d.client.added(unless(outlook.Principal(m.Principal.ValueString()) != nil, m.Principal.ValueString()),
+		unless(outlook.Key(m.Key.ValueString()) != nil, m.Key.ValueString()))
+	environment := services.Policies.Environment.Name()
+	m.find(environment, outlook, len(callers) > 0, len(keys) > 0, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	decision := policy.Decision{Reasons: []string{"Not everything is known yet about a credential or a key that is still to be made: it is decided when that has been made."}}
 	if isWhole {
-		engine, err := policy.NewEngine(prospective, policies)
-		if err != nil {
-			report(&resp.Diagnostics, err)
-			return
-		}
-		decision = engine.Decide(m.request(world.Environment, services.Policies.Now()))
+		decision = outlook.DecideWith(m.request(environment, services.Policies.Now()), callers, keys)
 	}
 	m.Allowed = types.BoolValue(decision.Allowed)
 	m.Reasons, m.Errors = stringList(ctx, decision.Reasons, &resp.Diagnostics), stringList(ctx, decision.Errors, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
+}
+
+// unless lists a name of something, unless it is there.
+func unless(isThere bool, name string) []string {
+	if isThere {
+		return nil
+	}
+	return []string{name}
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
-	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 	"github.com/keystead/terraform-provider-hsm/internal/policy"
 )
 
@@ -41,26 +40,24 @@ type contextModel struct {
 // find refuses names and versions that there are not: whoever proves that somebody may
 // not do something must not succeed by a slip of the pen. What is still to be made has
 // no versions yet that could be missing.
-func (m accessModel) find(world, prospective policy.World, diags *diag.Diagnostics) {
+func (m accessModel) find(environment string, now *policy.Outlook, isCallerToCome, isKeyToCome bool, diags *diag.Diagnostics) {
 	refuse := func(attribute, problem, hint string) {
 		report(diags, &fault.Error{Kind: fault.Invalid, Op: "decide about access", Problem: problem, Hint: hint}, path.Root(attribute))
 	}
-	isPrincipal := func(p policy.Principal) bool { return p.Name == m.Principal.ValueString() }
-	isKey := func(k *keyring.Key) bool { return k.Spec.Name == m.Key.ValueString() }
 	const refer = "Refer to the resource rather than writing its name, or correct it."
 
-	i := slices.IndexFunc(world.Principals, isPrincipal)
+	principal := now.Principal(m.Principal.ValueString())
 	switch n := int(m.PrincipalVersion.ValueInt64()); {
-	case !slices.ContainsFunc(prospective.Principals, isPrincipal):
-		refuse("principal", fmt.Sprintf("Environment %q has no API credential %q.", world.Environment, m.Principal.ValueString()), refer)
-	case i >= 0 && n != 0 && !slices.ContainsFunc(world.Principals[i].Versions, func(s policy.Standing) bool { return s.Number == n }):
+	case principal == nil && !isCallerToCome:
+		refuse("principal", fmt.Sprintf("Environment %q has no API credential %q.", environment, m.Principal.ValueString()), refer)
+	case principal != nil && n != 0 && !slices.ContainsFunc(principal.Versions, func(s policy.Standing) bool { return s.Number == n }):
 		refuse("principal_version", fmt.Sprintf("API credential %q has no version %d.", m.Principal.ValueString(), n), "Leave it out for the newest, or correct it.")
 	}
-	i = slices.IndexFunc(world.Keys, isKey)
+	key := now.Key(m.Key.ValueString())
 	switch n := int(m.KeyVersion.ValueInt64()); {
-	case !slices.ContainsFunc(prospective.Keys, isKey):
-		refuse("key", fmt.Sprintf("Environment %q has no key %q.", world.Environment, m.Key.ValueString()), refer)
-	case i >= 0 && n != 0 && world.Keys[i].Versions[n] == nil:
+	case key == nil && !isKeyToCome:
+		refuse("key", fmt.Sprintf("Environment %q has no key %q.", environment, m.Key.ValueString()), refer)
+	case key != nil && n != 0 && key.Versions[n] == nil:
 		refuse("key_version", fmt.Sprintf("Key %q has no version %d.", m.Key.ValueString(), n), "Leave it out for the current one, or correct it.")
 	}
 }

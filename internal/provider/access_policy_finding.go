@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -15,13 +16,14 @@ import (
 
 // reportFinding shows what is to be said of a policy, at the argument that it is about:
 // a mistake as an error, a caution as a warning.
-func reportFinding(diags *diag.Diagnostics, f policy.Finding) {
+func reportFinding(diags *diag.Diagnostics, name string, f policy.Finding) {
 	at := pathOf(f.At)
 	if f.Severity == policy.Mistake {
 		report(diags, &fault.Error{Kind: fault.Invalid, Op: "use access policy", Problem: f.Problem, Hint: f.Hint}, at...)
 		return
 	}
-	summary, detail := "An access policy needs a second look", f.Problem
+	// Terraform shows of several warnings with the same summary only one.
+	summary, detail := fmt.Sprintf("Access policy %q, %s: %s", name, f.About, f.Title), f.Problem
 	if f.Hint != "" {
 		detail += "\n\n" + f.Hint
 	}

@@ -2,8 +2,7 @@ package provider
 
 import (
 	"context"
-	"strings"
-	"time"
+	"maps"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -36,9 +35,12 @@ func (r *accessPolicyResource) ModifyPlan(ctx context.Context, req resource.Modi
 	} else if config.Cedar.IsNull() {
 		plan.Cedar = types.StringUnknown()
 	}
+	if prior != nil && r.client != nil {
+		r.client.manage(aPolicy(prior.Name.ValueString()))
+	}
 	switch {
 	case prior != nil && !prior.Name.Equal(plan.Name):
-		// A replacement is planned once more, as new.
+		r.foreseeRemoval(ctx, prior, &resp.Diagnostics) // it is planned once more, as new
 	case prior != nil && plan.means(*prior):
 		plan.EffectiveAccess = prior.EffectiveAccess
 	case plan.isSpecified() && isKnown(plan.Enabled):
@@ -48,38 +50,43 @@ func (r *accessPolicyResource) ModifyPlan(ctx context.Context, req resource.Modi
 }
 
 // foresee checks a policy that is new, or says something new, against the environment
-// and what this run adds to it, and plans the access that it will give. prior is nil
-// for a new one.
+// and what this run adds to it, plans the access that it will give, and tells what the
+// plan does not show of that. prior is nil for a new one.
 func (r *accessPolicyResource) foresee(ctx context.Context, prior, plan *accessPolicyModel, diags *diag.Diagnostics) {
 	if !r.client.isReady() {
 		return
 	}
 	ctx, services := r.client.begin(ctx, diags)
 	defer r.client.finish(diags)
-	b := r.client.baseline(ctx, services, diags)
+	start, coming := r.client.outlooks(ctx, services, diags)
 	spec := plan.spec(ctx, diags)
 	if diags.HasError() {
 		return
 	}
-	callers, keys := policy.Names(spec)
-	world, isWhole := r.client.with(b.world, callers, keys)
-	r.check(spec, b, diags)
-	if diags.HasError() || !isWhole {
+	if r.check(spec, coming, diags); diags.HasError() {
 		return
 	}
-	var was, before access
-	policies := revised(b.policies, spec.Name, &spec)
-	after, err := through(world, policies, spec.Name, time.Time{})
-	if err == nil && prior != nil {
-		was = accessIn(ctx, prior.EffectiveAccess, diags)
-		before, err = through(b.world, b.policies, spec.Name, time.Time{})
+	callers, keys, isWhole := r.client.added(policy.Names(spec))
+	elsewhere := access{} // what the plan shows as a change of effective_access
+	if isWhole && start.CanForesee(spec, prior == nil) {
+		own := start.Foresee(spec, callers, keys)
+		was := access{}
+		if prior != nil {
+			was = accessIn(ctx, prior.EffectiveAccess, diags)
+		}
+		will := was.changed(accessOf(own.Before), accessOf(own.After))
+		if prior == nil {
+			will = accessOf(own.After)
+		}
+		plan.EffectiveAccess = will.set()
+		elsewhere = was.minus(will)
+		maps.Copy(elsewhere, will.minus(was))
 	}
-	if err != nil {
-		report(diags, err)
+	if prior == nil && r.client.warnTaken(diags, aPolicy(spec.Name), "hsm_access_policy", start.HasPolicy(spec.Name)) {
 		return
 	}
-	plan.EffectiveAccess = was.changed(before, after).set()
-	r.client.warnOthers(diags, spec.Name, world, b.policies, policies)
+	r.client.warnShift(diags, aPolicy(spec.Name), coming.SetPolicy(spec, services.Policies.Now()), elsewhere)
+	report(diags, coming.Err())
 }
 
 // foreseeRemoval tells what the removal of a policy does to the access that others
@@ -90,21 +97,23 @@ func (r *accessPolicyResource) foreseeRemoval(ctx context.Context, prior *access
 	}
 	ctx, services := r.client.begin(ctx, diags)
 	defer r.client.finish(diags)
-	if b, name := r.client.baseline(ctx, services, diags), prior.Name.ValueString(); b != nil {
-		r.client.warnOthers(diags, name, b.world, b.policies, revised(b.policies, name, nil))
+	_, coming := r.client.outlooks(ctx, services, diags)
+	if diags.HasError() {
+		return
 	}
+	name := prior.Name.ValueString()
+	r.client.warnShift(diags, aPolicy(name), coming.RemovePolicy(name, services.Policies.Now()), accessIn(ctx, prior.EffectiveAccess, diags))
+	report(diags, coming.Err())
 }
 
 // check reports what is wrong, or strange, about a policy in the environment as it is
-// going to be. Whom an owner or a tag stands for is not asked as long as not everything
-// is known about those who may have it.
-func (r *accessPolicyResource) check(spec policy.Spec, b *baseline, diags *diag.Diagnostics) {
-	callers, keys := r.client.expected()
-	world, isWhole := r.client.with(b.world, callers, keys)
-	for _, finding := range policy.Check(spec, world, revised(b.policies, spec.Name, nil)) {
-		isGroup := strings.HasPrefix(finding.At.Element, "owner:") || strings.HasPrefix(finding.At.Element, "tag:")
-		if finding.Severity == policy.Mistake || isWhole || !isGroup {
-			reportFinding(diags, finding)
+// going to be. What may be otherwise as soon as something is added is not said as long as
+// not everything is known about what this run adds.
+func (r *accessPolicyResource) check(spec policy.Spec, coming *policy.Outlook, diags *diag.Diagnostics) {
+	isUnsure := r.client.isUnsure()
+	for _, finding := range coming.Check(spec, r.client.services.Policies.Now()) {
+		if !finding.IsPassing || !isUnsure {
+			reportFinding(diags, spec.Name, finding)
 		}
 	}
 }

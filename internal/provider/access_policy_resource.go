@@ -40,7 +40,7 @@ func (r *accessPolicyResource) ValidateConfig(ctx context.Context, req resource.
 	_, mistakes := policy.Compile(spec)
 	for _, finding := range mistakes {
 		if m.isSettledAt(finding.At) {
-			reportFinding(&resp.Diagnostics, finding)
+			reportFinding(&resp.Diagnostics, spec.Name, finding)
 		}
 	}
 }
@@ -55,8 +55,8 @@ func (r *accessPolicyResource) Create(ctx context.Context, req resource.CreateRe
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	defer r.client.finish(&resp.Diagnostics)
-	if err := plan.openAccess(ctx, services, spec); err != nil { // before the policy: afterwards its failure would lose the state
+	defer r.client.changed(&resp.Diagnostics)
+	if err := plan.openAccess(ctx, r.client, services, spec); err != nil { // before the policy: afterwards its failure would lose the state
 		report(&resp.Diagnostics, err)
 		return
 	}
@@ -97,12 +97,14 @@ func (r *accessPolicyResource) Read(ctx context.Context, req resource.ReadReques
 		report(&resp.Diagnostics, err)
 		return
 	}
-	grants, err := r.client.grantsNow(ctx, services)
+	outlook, err := r.client.now(ctx, services)
 	if err != nil {
 		report(&resp.Diagnostics, err)
 		return
 	}
-	now := newAccessPolicyModel(ctx, p, accessOf(grantsThrough(grants, p.Spec.Name)), &resp.Diagnostics)
+	r.client.manage(aPolicy(p.Spec.Name))
+	r.client.warnMissing(&resp.Diagnostics, p.Spec.Name, outlook)
+	now := newAccessPolicyModel(ctx, p, accessOf(outlook.Through(p.Spec.Name, services.Policies.Now())), &resp.Diagnostics)
 	now.likeWritten(prior)
 	resp.Diagnostics.Append(resp.State.Set(ctx, now)...)
 	if !has(ctx, req.Private, seenRecord, &resp.Diagnostics) {
@@ -119,8 +121,8 @@ func (r *accessPolicyResource) Update(ctx context.Context, req resource.UpdateRe
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	defer r.client.finish(&resp.Diagnostics)
-	if err := plan.openAccess(ctx, services, spec); err != nil {
+	defer r.client.changed(&resp.Diagnostics)
+	if err := plan.openAccess(ctx, r.client, services, spec); err != nil {
 		report(&resp.Diagnostics, err)
 		return
 	}
@@ -142,7 +144,8 @@ func (r *accessPolicyResource) Delete(ctx context.Context, req resource.DeleteRe
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	defer r.client.finish(&resp.Diagnostics)
+	defer r.client.changed(&resp.Diagnostics)
+	r.client.manage(aPolicy(prior.ID.ValueString()))
 	tflog.Debug(ctx, "removing access policy", map[string]any{"policy": prior.ID.ValueString()})
 	report(&resp.Diagnostics, services.Policies.Destroy(ctx, prior.ID.ValueString()))
 }
@@ -161,26 +164,25 @@ func (r *accessPolicyResource) ImportState(ctx context.Context, req resource.Imp
 		report(&resp.Diagnostics, err)
 		return
 	}
-	grants, err := r.client.grantsNow(ctx, services)
+	outlook, err := r.client.now(ctx, services)
 	if err != nil {
 		report(&resp.Diagnostics, err)
 		return
 	}
-	now := newAccessPolicyModel(ctx, p, accessOf(grantsThrough(grants, p.Spec.Name)), &resp.Diagnostics)
+	now := newAccessPolicyModel(ctx, p, accessOf(outlook.Through(p.Spec.Name, services.Policies.Now())), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, now)...)
 }
 
 // openAccess fills in the access through a policy that is about to be recorded, if the
 // plan has left it open, from the environment as it is now.
-func (m *accessPolicyModel) openAccess(ctx context.Context, services *Services, spec policy.Spec) error {
+func (m *accessPolicyModel) openAccess(ctx context.Context, c *client, services *Services, spec policy.Spec) error {
 	if !m.EffectiveAccess.IsUnknown() {
 		return nil
 	}
-	world, policies, err := services.Policies.World(ctx)
+	outlook, err := c.now(ctx, services)
 	if err != nil {
 		return err
 	}
-	given, err := through(world, revised(policies, spec.Name, &spec), spec.Name, services.Policies.Now())
-	m.EffectiveAccess = given.set()
-	return err
+	m.EffectiveAccess = accessOf(outlook.ThroughWith(spec, services.Policies.Now())).set()
+	return nil
 }

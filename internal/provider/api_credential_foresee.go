@@ -10,7 +10,7 @@ import (
 	"github.com/keystead/terraform-provider-hsm/internal/policy"
 )
 
-// foresee notes a credential that is to be issued, so that policies which are planned
+// foresee notes what is planned of a credential, so that policies which are planned
 // after it may name it, and tells what access a change gives or takes away; plan is nil
 // for a removal.
 func (r *apiCredentialResource) foresee(ctx context.Context, prior, plan *apiCredentialModel, diags *diag.Diagnostics) {
@@ -19,8 +19,15 @@ func (r *apiCredentialResource) foresee(ctx context.Context, prior, plan *apiCre
 	}
 	ctx, services := r.client.begin(ctx, diags)
 	defer r.client.finish(diags)
+	start, coming := r.client.outlooks(ctx, services, diags)
+	if diags.HasError() {
+		return
+	}
+	if prior != nil {
+		r.client.manage(aCredential(prior.Name.ValueString()))
+	}
 	if plan == nil {
-		r.client.warnCaller(ctx, services, prior.Name.ValueString(), nil, diags)
+		r.foreseeRemoval(coming, prior.Name.ValueString(), diags)
 		return
 	}
 	name, isNew := plan.Name.ValueString(), prior == nil || !prior.Name.Equal(plan.Name)
@@ -28,18 +35,35 @@ func (r *apiCredentialResource) foresee(ctx context.Context, prior, plan *apiCre
 		r.client.awaited.announce(name)
 	}
 	if isNew && prior != nil {
-		r.client.warnCaller(ctx, services, prior.Name.ValueString(), nil, diags)
+		r.foreseeRemoval(coming, prior.Name.ValueString(), diags)
 	}
-	switch isKnown := isWhole(plan.Owner, plan.Tags, plan.Enabled); {
+	if isNew && r.client.warnTaken(diags, aCredential(name), "hsm_api_credential", start.Principal(name) != nil) {
+		return
+	}
+	now, isKnown := services.Policies.Now(), isWhole(plan.Owner, plan.Tags, plan.Enabled)
+	var caller *policy.Principal
+	switch {
 	case isNew && isKnown:
-		caller := issued(plan.spec(ctx, diags))
+		caller = issued(plan.spec(ctx, diags))
 		r.client.expectCaller(name, caller)
-		r.client.warnCaller(ctx, services, name, caller, diags)
 	case isNew:
 		r.client.expectCaller(name, nil)
+		coming.SetPrincipal(policy.Principal{Name: name}, now)
 	case isKnown && isWhole(plan.Revoke, plan.ExpiresAt, plan.ValidFor):
-		r.client.warnChanged(ctx, services, *plan, diags)
+		caller = r.revised(ctx, services, *plan, diags)
+	default:
+		r.client.unsure()
 	}
+	if caller != nil {
+		r.client.warnShift(diags, aCredential(name), coming.SetPrincipal(*caller, now), nil)
+		report(diags, coming.Err())
+	}
+}
+
+// foreseeRemoval tells what goes with a credential, and which policies go on to name it.
+func (r *apiCredentialResource) foreseeRemoval(coming *policy.Outlook, name string, diags *diag.Diagnostics) {
+	r.client.warnShift(diags, aCredential(name), coming.RemovePrincipal(name, r.client.services.Policies.Now()), nil)
+	report(diags, coming.Err())
 }
 
 // issued is a new credential as policies will see it.
@@ -56,11 +80,12 @@ func successor(spec credential.Spec, number int) policy.Standing {
 	return standing
 }
 
-// warnChanged tells what access the change of a credential gives or takes away.
-func (c *client) warnChanged(ctx context.Context, services *Services, plan apiCredentialModel, diags *diag.Diagnostics) {
+// revised is a recorded credential as policies will see it after the change that is
+// planned; nil if it is not there, which the apply will say if it still is so.
+func (r *apiCredentialResource) revised(ctx context.Context, services *Services, plan apiCredentialModel, diags *diag.Diagnostics) *policy.Principal {
 	recorded, err := services.Credentials.Read(ctx, plan.Name.ValueString(), true)
-	if err != nil { // the apply will say it, if it still is so
-		return
+	if err != nil {
+		return nil
 	}
 	spec := plan.spec(ctx, diags)
 	is := recorded.Clone()
@@ -79,5 +104,5 @@ func (c *client) warnChanged(ctx context.Context, services *Services, plan apiCr
 	if plan.Version.IsUnknown() {
 		caller.Versions = append(slices.Clip(caller.Versions), successor(spec, is.Counter+1))
 	}
-	c.warnCaller(ctx, services, spec.Name, caller, diags)
+	return caller
 }

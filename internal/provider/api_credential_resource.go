@@ -37,7 +37,7 @@ func (r *apiCredentialResource) Create(ctx context.Context, req resource.CreateR
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	defer r.client.finish(&resp.Diagnostics)
+	defer r.client.changed(&resp.Diagnostics)
 	tflog.Debug(ctx, "issuing credential", map[string]any{"credential": spec.Name, "type": string(spec.Type)})
 	c, err := services.Credentials.Create(ctx, spec)
 	if err != nil {
@@ -85,6 +85,7 @@ func (r *apiCredentialResource) Read(ctx context.Context, req resource.ReadReque
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	r.client.manage(aCredential(c.Spec.Name))
 	now.likeWritten(prior)
 	resp.Diagnostics.Append(resp.State.Set(ctx, now)...)
 	if !has(ctx, req.Private, seenRecord, &resp.Diagnostics) {
@@ -102,7 +103,7 @@ func (r *apiCredentialResource) Update(ctx context.Context, req resource.UpdateR
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	defer r.client.finish(&resp.Diagnostics)
+	defer r.client.changed(&resp.Diagnostics)
 	rotate := plan.Version.IsUnknown()
 	tflog.Debug(ctx, "updating credential", map[string]any{"credential": spec.Name, "rotate": rotate})
 	c, err := services.Credentials.Update(ctx, spec, rotate)
@@ -127,7 +128,8 @@ func (r *apiCredentialResource) Delete(ctx context.Context, req resource.DeleteR
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	defer r.client.finish(&resp.Diagnostics)
+	defer r.client.changed(&resp.Diagnostics)
+	r.client.manage(aCredential(prior.ID.ValueString()))
 	tflog.Debug(ctx, "revoking credential", map[string]any{"credential": prior.ID.ValueString()})
 	report(&resp.Diagnostics, services.Credentials.Destroy(ctx, prior.ID.ValueString()))
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
+	"github.com/keystead/terraform-provider-hsm/internal/policy"
 )
 
 // ModifyPlan completes the plan from state and configuration alone, and asks the
@@ -58,7 +59,7 @@ func (r *keyResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReq
 	}
 }
 
-// foresee notes a key that is to be made, so that policies which are planned after it
+// foresee notes what is planned of a key, so that policies which are planned after it
 // may name it, and tells what access a change gives or takes away; plan is nil for a
 // removal.
 func (r *keyResource) foresee(ctx context.Context, prior, plan *keyModel, diags *diag.Diagnostics) {
@@ -67,24 +68,52 @@ func (r *keyResource) foresee(ctx context.Context, prior, plan *keyModel, diags 
 	}
 	ctx, services := r.client.begin(ctx, diags)
 	defer r.client.finish(diags)
+	start, coming := r.client.outlooks(ctx, services, diags)
+	if diags.HasError() {
+		return
+	}
+	if prior != nil {
+		r.client.manage(aKey(prior.Name.ValueString()))
+	}
+	if prior != nil && (plan == nil || !prior.Name.Equal(plan.Name)) {
+		r.foreseeRemoval(coming, prior.Name.ValueString(), diags)
+	}
 	if plan == nil {
-		r.client.warnKey(ctx, services, prior.Name.ValueString(), nil, diags)
 		return
 	}
 	name, isNew := plan.Name.ValueString(), prior == nil || !prior.Name.Equal(plan.Name)
-	if !plan.isSpecified() || !isWhole(plan.Tags, plan.Enabled) {
-		if isNew {
-			r.client.expectKey(name, nil)
-		}
+	if isNew && r.client.warnTaken(diags, aKey(name), "hsm_key", start.Key(name) != nil) {
 		return
 	}
-	spec := plan.spec(ctx, diags)
-	if isNew {
-		r.client.expectKey(name, keyring.Prospective(spec))
+	var key *keyring.Key
+	switch {
+	case !plan.isSpecified() || !isWhole(plan.Tags, plan.Enabled):
+		r.client.unsure()
+		if isNew {
+			r.client.expectKey(name, nil)
+			coming.SetKey(&keyring.Key{Spec: keyring.Spec{Name: name}}, services.Policies.Now())
+		}
+	case isNew:
+		key = keyring.Prospective(plan.spec(ctx, diags))
+		r.client.expectKey(name, key)
+	case start.Key(name) != nil && (!plan.Tags.Equal(prior.Tags) || !plan.Enabled.Equal(prior.Enabled) || !plan.Operations.Equal(prior.Operations)):
+		key = start.Key(name).Clone()
+		key.Ask(plan.spec(ctx, diags))
 	}
-	if isNew || !plan.Tags.Equal(prior.Tags) || !plan.Enabled.Equal(prior.Enabled) || !plan.Operations.Equal(prior.Operations) {
-		r.client.warnKey(ctx, services, name, &spec, diags)
+	if key != nil {
+		r.client.warnShift(diags, aKey(name), coming.SetKey(key, services.Policies.Now()), nil)
+		report(diags, coming.Err())
 	}
+}
+
+// foreseeRemoval tells what goes with a key, and that it cannot go as long as a policy
+// names it.
+func (r *keyResource) foreseeRemoval(coming *policy.Outlook, name string, diags *diag.Diagnostics) {
+	r.client.warnNamed(diags, aKey(name), coming.NamingKey(name),
+		"A key that a policy names is not removed: the apply refuses, unless the policy goes or lets go of the key first.\n\n"+
+			"Take the key out of the policy, apply that, then remove the key. Key and policy can go in one apply if the policy refers to the key's id.")
+	r.client.warnShift(diags, aKey(name), coming.RemoveKey(name, r.client.services.Policies.Now()), nil)
+	report(diags, coming.Err())
 }
 
 // protect refuses to plan the removal of a protected key. The token's record is

@@ -56,7 +56,7 @@ func (r *keyResource) Create(ctx context.Context, req resource.CreateRequest, re
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	defer r.client.finish(&resp.Diagnostics)
+	defer r.client.changed(&resp.Diagnostics)
 	token, err := r.client.identity(ctx) // before the key: afterwards its failure would lose the state
 	if err != nil {
 		report(&resp.Diagnostics, err)
@@ -116,6 +116,7 @@ func (r *keyResource) Read(ctx context.Context, req resource.ReadRequest, resp *
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	r.client.manage(aKey(key.Spec.Name))
 	now.likeWritten(prior)
 	resp.Diagnostics.Append(resp.State.Set(ctx, now)...)
 	if !has(ctx, req.Private, seenRecord, &resp.Diagnostics) {
@@ -136,7 +137,7 @@ func (r *keyResource) Update(ctx context.Context, req resource.UpdateRequest, re
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	defer r.client.finish(&resp.Diagnostics)
+	defer r.client.changed(&resp.Diagnostics)
 	token, err := r.client.identity(ctx)
 	if err != nil {
 		report(&resp.Diagnostics, err)
@@ -169,7 +170,8 @@ func (r *keyResource) Delete(ctx context.Context, req resource.DeleteRequest, re
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	defer r.client.finish(&resp.Diagnostics)
+	defer r.client.changed(&resp.Diagnostics)
+	r.client.manage(aKey(prior.ID.ValueString()))
 	tflog.Debug(ctx, "removing key", map[string]any{"key": prior.ID.ValueString()})
 	if err := services.Keys.Destroy(ctx, prior.ID.ValueString()); !fault.Is(err, fault.NotFound) {
 		report(&resp.Diagnostics, err)

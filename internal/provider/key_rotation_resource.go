@@ -66,7 +66,7 @@ func (r *keyRotationResource) Create(ctx context.Context, req resource.CreateReq
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	defer r.client.finish(&resp.Diagnostics)
+	defer r.client.changed(&resp.Diagnostics)
 	token, err := r.client.identity(ctx)
 	if err != nil {
 		report(&resp.Diagnostics, err)
@@ -144,7 +144,7 @@ func (r *keyRotationResource) Update(ctx context.Context, req resource.UpdateReq
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	defer r.client.finish(&resp.Diagnostics)
+	defer r.client.changed(&resp.Diagnostics)
 	token, err := r.client.identity(ctx)
 	if err != nil {
 		report(&resp.Diagnostics, err)
@@ -175,7 +175,7 @@ func (r *keyRotationResource) Delete(ctx context.Context, req resource.DeleteReq
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	defer r.client.finish(&resp.Diagnostics)
+	defer r.client.changed(&resp.Diagnostics)
 	tflog.Debug(ctx, "releasing rotation", map[string]any{"rotation": prior.ID.ValueString()})
 	report(&resp.Diagnostics, services.Keys.Release(ctx, name, instance))
 }
