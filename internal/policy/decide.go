@@ -74,44 +74,62 @@ func (t *target) forbids(action Action, number int, at time.Time) *builtIn {
 	return &builtIn{ruleKey, fmt.Sprintf("version %d of key %q, %s and %s, does not do %s", v.Number, t.Spec.Name, v.Algorithm, t.State(v), action)}
 }
 
-// ask puts a request to Cedar, and to whatever has forbidden it already.
+// ask puts a request to Cedar, and to whatever has forbidden it already. Whether it is in
+// the scope of a rule the index tells, so that Cedar is asked only about rules that have
+// conditions.
 func (e *Engine) ask(c *caller, t *target, r Request, forbidden []string) Decision {
 	asked := question{engine: e, caller: c, target: t, action: setOf(r.Action), isTimeless: r.Context.Time.IsZero()}
-	request := cedar.Request{Principal: c.uid, Action: entity{actionType, string(r.Action)}.uid(), Resource: t.uid}
-	if zones, isRead := asked.context(); isRead {
-		request.Context = r.Context.record(zones)
-	}
-	answer, diagnostic := cedar.Authorize(asked, e.entities, request)
-
+	permits, forbids, isConditional := asked.unconditional()
 	var failed []string
-	for _, failure := range diagnostic.Errors {
-		// Cedar goes on without a policy that fails, be it one that forbids.
-		title := e.rule(failure.PolicyID).title
-		forbidden = append(forbidden, "denied because "+title+" cannot be evaluated")
-		failed = append(failed, title+": "+failure.Message)
+	if isConditional {
+		request := cedar.Request{Principal: c.uid, Action: entity{actionType, string(r.Action)}.uid(), Resource: t.uid}
+		if zones, isRead := asked.context(); isRead {
+			request.Context = r.Context.record(zones)
+		}
+		_, diagnostic := cedar.Authorize(asked, e.entities, request)
+		for _, failure := range diagnostic.Errors {
+			// Cedar goes on without a policy that fails, be it one that forbids.
+			title := e.rules[slot(failure.PolicyID)].title
+			forbidden = append(forbidden, "denied because "+title+" cannot be evaluated")
+			failed = append(failed, title+": "+failure.Message)
+		}
+		for _, reason := range diagnostic.Reasons { // of those that forbid alone, if there are any
+			if i := slot(reason.PolicyID); e.rules[i].effect == Permit {
+				permits = append(permits, i)
+			} else {
+				forbids = append(forbids, i)
+			}
+		}
+		slices.Sort(permits)
+		slices.Sort(forbids)
 	}
 	for r := range asked.forbiddenForWantOfTime() {
 		forbidden = append(forbidden, r.reason+", as the time of the request is not known")
 	}
-	reasons := make([]string, len(diagnostic.Reasons), len(diagnostic.Reasons)+len(forbidden))
-	for i, reason := range diagnostic.Reasons {
-		reasons[i] = e.rule(reason.PolicyID).reason
-	}
 	switch {
-	case answer == cedar.Deny && len(reasons)+len(forbidden) == 0:
-		return Decision{Reasons: []string{"no policy permits it"}}
-	case answer == cedar.Deny:
-		return Decision{Reasons: append(forbidden, reasons...), Errors: failed}
+	case len(forbids) > 0:
+		return Decision{Reasons: append(forbidden, e.reasons(forbids)...), Errors: failed}
 	case len(forbidden) > 0:
 		return Decision{Reasons: forbidden, Errors: failed}
+	case len(permits) == 0:
+		return Decision{Reasons: []string{"no policy permits it"}}
 	default:
-		return Decision{Allowed: true, Reasons: reasons}
+		return Decision{Allowed: true, Reasons: e.reasons(permits)}
 	}
 }
 
-func (e *Engine) rule(id cedar.PolicyID) *rule {
-	i, _ := strconv.Atoi(string(id)) // see add
-	return e.rules[i]
+// reasons is what the rules in some slots have decided.
+func (e *Engine) reasons(slots []int) []string {
+	reasons := make([]string, len(slots))
+	for i, slot := range slots {
+		reasons[i] = e.rules[slot].reason
+	}
+	return reasons
+}
+
+func slot(id cedar.PolicyID) int {
+	i, _ := strconv.Atoi(string(id)) // see addRule
+	return i
 }
 
 // question is the rules that a request may be in the scope of. It is a
@@ -128,13 +146,29 @@ func (q question) candidates() iter.Seq[int] {
 	return common(q.caller.rules, q.target.rules, q.engine.index.actions[bits.TrailingZeros16(uint16(q.action))])
 }
 
+// unconditional lists the rules that hold without any condition, and tells whether there
+// are others.
+func (q question) unconditional() (permits, forbids []int, isConditional bool) {
+	for i := range q.candidates() {
+		switch r := q.engine.rules[i]; {
+		case len(r.parts) > 0:
+			isConditional = true
+		case r.effect == Permit:
+			permits = append(permits, i)
+		default:
+			forbids = append(forbids, i)
+		}
+	}
+	return permits, forbids, isConditional
+}
+
 // All iterates over what Cedar is to evaluate. Without a time nothing is evaluated that
 // reads it.
 func (q question) All() iter.Seq2[cedar.PolicyID, *cedar.Policy] {
 	return func(yield func(cedar.PolicyID, *cedar.Policy) bool) {
 		for i := range q.candidates() {
 			r := q.engine.rules[i]
-			if q.isTimeless && r.readsTime {
+			if len(r.parts) == 0 || q.isTimeless && r.readsTime {
 				continue
 			}
 			if !yield(q.engine.ids[i], r.asked) {
