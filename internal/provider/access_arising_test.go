@@ -206,9 +206,7 @@ func TestEveryWarningHasASummaryOfItsOwn(t *testing.T) {
 	s := d.serve(t)
 	var all []*tfprotov6.Diagnostic
 	for _, name := range []string{"bob", "cyd"} {
-		c := &core{server: s, t: t, resource: "hsm_api_credential"}
-		c.state = imported(t, s, c.resource, name)
-		p := c.plan(t, c.resource, c.state, nil)
+		p := s.plan(t, "hsm_api_credential", imported(t, s, "hsm_api_credential", name), nil)
 		wantDiagnostic(t, p.diagnostics, wholeBlock, fmt.Sprintf("Access is taken away: API credential %q", name), "- "+name+": sign with orders", "- "+name+": verify with orders")
 		all = append(all, p.diagnostics...)
 	}

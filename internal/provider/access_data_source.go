@@ -32,7 +32,9 @@ func (d *accessDataSource) Schema(_ context.Context, _ datasource.SchemaRequest,
 		MarkdownDescription: "Decides one request as the environment's policies stand, so that `check` blocks and `terraform test` can prove what somebody may " +
 			"do, and above all what not.\n\n" +
 			"The decision is about the policies as they are on the token when the data source is read. Give it `depends_on` with the policies of the same " +
-			"configuration: then a change of them is applied before it decides. Credentials and keys that the same run is going to make may be named.",
+			"configuration: then a change of them is applied before it decides. Credentials and keys that the same run is going to make may be named.\n\n" +
+			"-> **Beside a check, not inside of it.** A `check` block may have a data source of its own. With `depends_on` Terraform reads that one anew in every apply, and every " +
+			"plan says so: `terraform plan -detailed-exitcode` is 2 for ever. Declare the data source beside the check, as in the example.",
 		Attributes: map[string]schema.Attribute{
 			"principal": schema.StringAttribute{Required: true, MarkdownDescription: "Who: `id` of an `hsm_api_credential`. One that there is not is an error."},
 			"action": schema.StringAttribute{

@@ -23,8 +23,13 @@ func (r *accessPolicyResource) Schema(_ context.Context, _ resource.SchemaReques
 			"all that permit, whichever policies they are in.\n\n" +
 			"A policy is written either as `statement` blocks or as `cedar` text ([Cedar](https://www.cedarpolicy.com/)). It is checked at plan: misspelt names, " +
 			"statements that can never match and the like are reported where they stand. `effective_access` lists what the environment's policies together " +
-			"allow through this one, so a plan shows who gains or loses which access; what a change does to the access that *other* policies give, by " +
-			"a statement that forbids, the plan tells as a warning.\n\n" +
+			"allow through this one, so a plan shows who gains or loses which access. What the attribute does not show, the plan tells as a warning.\n\n" +
+			"-> **What a plan foresees.** Terraform plans what does not refer to each other in any order. `effective_access` is known at plan if each permit names its callers " +
+			"and keys one by one, be they new or not. Of a *new* policy that permits something to an `owner:`, a `tag:` or `any`, or that narrows callers or keys by conditions in " +
+			"Cedar, it is known after apply; likewise where a group has nobody in it yet. Of one that *changes*, the plan shows what the change gives and takes away among " +
+			"the credentials and keys that there are. All other access that comes or goes with the plan is listed in warnings, by whichever resource is planned " +
+			"last of those that it takes: a credential that joins an owner, beside a new policy for that owner. After the apply `effective_access` is what was so when the policy was " +
+			"applied. What the same apply changes later the next refresh brings in; with `depends_on` the policy is applied after it.\n\n" +
 			"Some rules are built in and no policy removes them: nothing across environments; nothing with a credential that is revoked, suspended or expired; " +
 			"nothing with a key version whose state does not allow it; nothing when an evaluation fails; and `sign_digest` only where a policy names it.\n\n" +
 			"-> **Keys in use.** A key that a policy names cannot be removed. To remove one, take it out of the policy and apply that, then remove the key: " +
@@ -36,7 +41,7 @@ func (r *accessPolicyResource) Schema(_ context.Context, _ resource.SchemaReques
 				Required: true, Validators: []validator.String{nameValidator{"policy"}},
 				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 				MarkdownDescription: "Name of the policy, unique in the environment: 1 to 63 letters, digits, dots, underscores and hyphens, starting with a letter " +
-					"or a digit. A change removes the policy and makes another one; in between, its access is not given.",
+					"or a digit. A change removes the policy and makes another one; in between it neither permits nor forbids anything.",
 			},
 			"description": schema.StringAttribute{
 				Optional: true, MarkdownDescription: "What the policy is for, in words. A change is in place and changes no access.",
@@ -63,7 +68,7 @@ func (r *accessPolicyResource) Schema(_ context.Context, _ resource.SchemaReques
 			"effective_access": schema.SetNestedAttribute{
 				Computed: true, NestedObject: schema.NestedAttributeObject{Attributes: accessAttributes()},
 				MarkdownDescription: "What the environment's policies together allow through this one: every combination that it permits and nothing forbids. " +
-					"In a plan it is what will be so if nothing else changes; a refresh shows what is so, with everything else that was changed. " +
+					"In a plan it is what will be so if nothing else changes, or known after apply, see above; a refresh shows what is so, with everything else that was changed. " +
 					"Time alone changes it too, when a credential expires.",
 			},
 		},

@@ -44,10 +44,10 @@ func (d *accessReportDataSource) Schema(_ context.Context, _ datasource.SchemaRe
 				MarkdownDescription: "Everything that the policies together allow, by principal, key and action.",
 			},
 			"by_principal": schema.MapAttribute{
-				Computed: true, ElementType: grants, MarkdownDescription: "The same by name of the credential. Those that may do nothing are not among them.",
+				Computed: true, ElementType: grants, MarkdownDescription: "The `grants`, by name of the credential. Credentials that may do nothing are not among them. " + asInGrants,
 			},
 			"by_key": schema.MapAttribute{
-				Computed: true, ElementType: grants, MarkdownDescription: "The same by name of the key. Those that nobody may use are not among them.",
+				Computed: true, ElementType: grants, MarkdownDescription: "The `grants`, by name of the key. Keys that nobody may use are not among them. " + asInGrants,
 			},
 			"credentials": schema.ListNestedAttribute{
 				Computed: true, MarkdownDescription: "The credentials that can still be used, whether or not a policy permits them anything, by name.",
@@ -61,6 +61,10 @@ func (d *accessReportDataSource) Schema(_ context.Context, _ datasource.SchemaRe
 		},
 	}
 }
+
+// asInGrants documents the elements of lists whose elements the documentation is not made
+// for.
+const asInGrants = "Each element has the attributes of one of `grants`: `principal`, `owner`, `action`, `key`, `conditional` and `policies`."
 
 // grantAttributes are those of one grant in a report.
 func grantAttributes() map[string]schema.Attribute {

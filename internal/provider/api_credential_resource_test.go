@@ -25,15 +25,15 @@ type pair struct {
 	pkcs8, jwk string // the private key
 }
 
-func newPair(t *testing.T) pair {
-	t.Helper()
+func newPair(tb testing.TB) pair {
+	tb.Helper()
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var wire []byte // RFC 8709 section 4
 	for _, field := range [][]byte{[]byte("ssh-ed25519"), public} {
@@ -41,17 +41,17 @@ func newPair(t *testing.T) pair {
 	}
 	url := base64.RawURLEncoding
 	return pair{
-		private: private, pem: publicPEM(t, public), ssh: "ssh-ed25519 " + base64.StdEncoding.EncodeToString(wire),
+		private: private, pem: publicPEM(tb, public), ssh: "ssh-ed25519 " + base64.StdEncoding.EncodeToString(wire),
 		pkcs8: string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})),
 		jwk:   fmt.Sprintf(`{"kty":"OKP","crv":"Ed25519","x":%q,"d":%q}`, url.EncodeToString(public), url.EncodeToString(private.Seed())),
 	}
 }
 
-func publicPEM(t *testing.T, public any) string {
-	t.Helper()
+func publicPEM(tb testing.TB, public any) string {
+	tb.Helper()
 	spki, err := x509.MarshalPKIXPublicKey(public)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: spki}))
 }

@@ -39,7 +39,8 @@ func (r *apiCredentialResource) Schema(_ context.Context, _ resource.SchemaReque
 				Required: true, Validators: []validator.String{nameValidator{"credential"}},
 				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 				MarkdownDescription: "Name of the credential, unique on the token: 1 to 63 letters, digits, dots, underscores and hyphens, starting with a letter or a digit; " +
-					"not `any`. A change revokes this credential and issues another one.",
+					"not `any`. A change revokes this credential and issues another one. A policy that names it is changed after that: until then the new one has " +
+					"neither what the policy permits nor what it forbids. Forbid by owner or tag what has to be forbidden at every moment.",
 			},
 			"owner": schema.StringAttribute{
 				Required: true,
@@ -58,7 +59,8 @@ func (r *apiCredentialResource) Schema(_ context.Context, _ resource.SchemaReque
 				Required: true, Validators: []validator.String{stringvalidator.OneOf(credentialTypes...)},
 				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 				MarkdownDescription: "What the caller proves itself with: `public_key` (a signature with a private key that only the caller has; recommended) or " +
-					"`shared_secret` (an HMAC with a secret that both sides know). A change revokes this credential and issues another one of the same name.",
+					"`shared_secret` (an HMAC with a secret that both sides know). A change revokes this credential and issues another one of the same name; so it cannot be changed where `create_before_destroy` " +
+					"is set, on this resource or on one that depends on it: the name is still taken when the other one is to be issued.",
 			},
 			"public_key": schema.StringAttribute{
 				Optional: true,

@@ -27,18 +27,18 @@ func newShelves() *shelves {
 
 // serveMemory returns a configured provider on a token in memory, without any
 // credentials and policies.
-func serveMemory(t *testing.T, m *lifecycletest.Memory) *server {
-	t.Helper()
-	return serveShelves(t, m, newShelves())
+func serveMemory(tb testing.TB, m *lifecycletest.Memory) *server {
+	tb.Helper()
+	return serveShelves(tb, m, newShelves())
 }
 
 // serveShelves is serveMemory with the credentials and policies that there are.
-func serveShelves(t *testing.T, m *lifecycletest.Memory, on *shelves) *server {
-	t.Helper()
-	clearEnvironment(t)
-	s := newServerWith(t, func(settings config.Settings) *provider.Services {
+func serveShelves(tb testing.TB, m *lifecycletest.Memory, on *shelves) *server {
+	tb.Helper()
+	clearEnvironment(tb)
+	s := newServerWith(tb, func(settings config.Settings) *provider.Services {
 		return assembly.Join(m.ConfigIn(settings.Environment, settings.Actor), on.credentials, on.policies)
 	})
-	noErrors(t, s.configure(t, values{"module_path": "/m", "token_label": lifecycletest.Label, "environment": "test"}))
+	noErrors(tb, s.configure(tb, values{"module_path": "/m", "token_label": lifecycletest.Label, "environment": "test"}))
 	return s
 }

@@ -32,22 +32,22 @@ func (unknownValue) String() string { return "(unknown)" }
 var unknown = unknownValue{}
 
 // newServer serves a provider that must not reach for a token.
-func newServer(t *testing.T) *server {
-	t.Helper()
-	return newServerWith(t, func(config.Settings) *provider.Services {
-		t.Error("the token was needed")
+func newServer(tb testing.TB) *server {
+	tb.Helper()
+	return newServerWith(tb, func(config.Settings) *provider.Services {
+		tb.Error("the token was needed")
 		return nil
 	})
 }
 
-func newServerWith(t *testing.T, open func(config.Settings) *provider.Services) *server {
-	t.Helper()
+func newServerWith(tb testing.TB, open func(config.Settings) *provider.Services) *server {
+	tb.Helper()
 	s := &server{ProviderServer: providerserver.NewProtocol6(provider.New("test", open)())()}
 	var err error
-	if s.schema, err = s.GetProviderSchema(t.Context(), &tfprotov6.GetProviderSchemaRequest{}); err != nil {
-		t.Fatal(err)
+	if s.schema, err = s.GetProviderSchema(tb.Context(), &tfprotov6.GetProviderSchemaRequest{}); err != nil {
+		tb.Fatal(err)
 	}
-	noErrors(t, s.schema.Diagnostics)
+	noErrors(tb, s.schema.Diagnostics)
 	return s
 }
 
@@ -56,21 +56,21 @@ func (s *server) resourceType(name string) tftypes.Type {
 }
 
 // encode makes an object of a type; attributes that are not given are null.
-func encode(t *testing.T, typ tftypes.Type, v values) *tfprotov6.DynamicValue {
-	t.Helper()
+func encode(tb testing.TB, typ tftypes.Type, v values) *tfprotov6.DynamicValue {
+	tb.Helper()
 	value := tftypes.NewValue(typ, nil)
 	if v != nil {
-		value = tftype(t, typ, v)
+		value = tftype(tb, typ, v)
 	}
 	encoded, err := tfprotov6.NewDynamicValue(typ, value)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return &encoded
 }
 
-func tftype(t *testing.T, typ tftypes.Type, v any) tftypes.Value {
-	t.Helper()
+func tftype(tb testing.TB, typ tftypes.Type, v any) tftypes.Value {
+	tb.Helper()
 	if v == nil {
 		return tftypes.NewValue(typ, nil)
 	}
@@ -83,51 +83,51 @@ func tftype(t *testing.T, typ tftypes.Type, v any) tftypes.Value {
 	case tftypes.Object:
 		elements := map[string]tftypes.Value{}
 		for name, attribute := range typ.AttributeTypes {
-			elements[name] = tftype(t, attribute, given[name])
+			elements[name] = tftype(tb, attribute, given[name])
 		}
 		for name := range given {
 			if _, ok := typ.AttributeTypes[name]; !ok {
-				t.Fatalf("there is no attribute %s", name)
+				tb.Fatalf("there is no attribute %s", name)
 			}
 		}
 		return tftypes.NewValue(typ, elements)
 	case tftypes.Map:
 		elements := map[string]tftypes.Value{}
 		for name, element := range given {
-			elements[name] = tftype(t, typ.ElementType, element)
+			elements[name] = tftype(tb, typ.ElementType, element)
 		}
 		return tftypes.NewValue(typ, elements)
 	case tftypes.List:
-		return tftypes.NewValue(typ, each(t, typ.ElementType, list))
+		return tftypes.NewValue(typ, each(tb, typ.ElementType, list))
 	case tftypes.Set:
-		return tftypes.NewValue(typ, each(t, typ.ElementType, list))
+		return tftypes.NewValue(typ, each(tb, typ.ElementType, list))
 	default:
 		return tftypes.NewValue(typ, v)
 	}
 }
 
-func each(t *testing.T, typ tftypes.Type, list []any) []tftypes.Value {
-	t.Helper()
+func each(tb testing.TB, typ tftypes.Type, list []any) []tftypes.Value {
+	tb.Helper()
 	result := []tftypes.Value{}
 	for _, v := range list {
-		result = append(result, tftype(t, typ, v))
+		result = append(result, tftype(tb, typ, v))
 	}
 	return result
 }
 
 // decode is the inverse of encode; numbers become int.
-func decode(t *testing.T, typ tftypes.Type, encoded *tfprotov6.DynamicValue) values {
-	t.Helper()
+func decode(tb testing.TB, typ tftypes.Type, encoded *tfprotov6.DynamicValue) values {
+	tb.Helper()
 	value, err := encoded.Unmarshal(typ)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	decoded, _ := plain(t, value).(values)
+	decoded, _ := plain(tb, value).(values)
 	return decoded
 }
 
-func plain(t *testing.T, v tftypes.Value) any {
-	t.Helper()
+func plain(tb testing.TB, v tftypes.Value) any {
+	tb.Helper()
 	switch {
 	case !v.IsKnown():
 		return unknown
@@ -136,7 +136,7 @@ func plain(t *testing.T, v tftypes.Value) any {
 	}
 	as := func(target any) {
 		if err := v.As(target); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	switch v.Type().(type) {
@@ -145,7 +145,7 @@ func plain(t *testing.T, v tftypes.Value) any {
 		as(&elements)
 		result := values{}
 		for name, element := range elements {
-			result[name] = plain(t, element)
+			result[name] = plain(tb, element)
 		}
 		return result
 	case tftypes.List, tftypes.Set:
@@ -153,7 +153,7 @@ func plain(t *testing.T, v tftypes.Value) any {
 		as(&elements)
 		result := []any{}
 		for _, element := range elements {
-			result = append(result, plain(t, element))
+			result = append(result, plain(tb, element))
 		}
 		if v.Type().Is(tftypes.Set{}) {
 			slices.SortFunc(result, func(a, b any) int { return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
@@ -169,7 +169,7 @@ func plain(t *testing.T, v tftypes.Value) any {
 		var n int
 		if _, err := fmt.Sscan(strings.TrimPrefix(v.String(), "tftypes.Number"), &n); err != nil {
 			if _, err := fmt.Sscanf(v.String(), "tftypes.Number<\"%d\">", &n); err != nil {
-				t.Fatalf("%s: %v", v, err)
+				tb.Fatalf("%s: %v", v, err)
 			}
 		}
 		return n
@@ -190,17 +190,17 @@ type plan struct {
 
 // plan asks for the plan from a prior state (nil: creation) to a configuration
 // (nil: destruction).
-func (s *server) plan(t *testing.T, resource string, prior, configuration values) plan {
-	t.Helper()
+func (s *server) plan(tb testing.TB, resource string, prior, configuration values) plan {
+	tb.Helper()
 	typ := s.resourceType(resource)
-	resp, err := s.PlanResourceChange(t.Context(), &tfprotov6.PlanResourceChangeRequest{
-		TypeName: resource, PriorState: encode(t, typ, prior), Config: encode(t, typ, configuration),
-		ProposedNewState: encode(t, typ, s.proposed(resource, prior, configuration)),
+	resp, err := s.PlanResourceChange(tb.Context(), &tfprotov6.PlanResourceChangeRequest{
+		TypeName: resource, PriorState: encode(tb, typ, prior), Config: encode(tb, typ, configuration),
+		ProposedNewState: encode(tb, typ, s.proposed(resource, prior, configuration)),
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	p := plan{prior: decode(t, typ, encode(t, typ, prior)), values: decode(t, typ, resp.PlannedState), diagnostics: resp.Diagnostics}
+	p := plan{prior: decode(tb, typ, encode(tb, typ, prior)), values: decode(tb, typ, resp.PlannedState), diagnostics: resp.Diagnostics}
 	for _, path := range resp.RequiresReplace {
 		p.replace = append(p.replace, strings.Trim(strings.TrimPrefix(path.String(), "AttributeName"), `()"`))
 	}
@@ -239,11 +239,11 @@ func (p plan) changed() []string {
 	return names
 }
 
-func noErrors(t *testing.T, diagnostics []*tfprotov6.Diagnostic) {
-	t.Helper()
+func noErrors(tb testing.TB, diagnostics []*tfprotov6.Diagnostic) {
+	tb.Helper()
 	for _, d := range diagnostics {
 		if d.Severity == tfprotov6.DiagnosticSeverityError {
-			t.Errorf("%s", show(d))
+			tb.Errorf("%s", show(d))
 		}
 	}
 }
@@ -271,8 +271,8 @@ const wholeBlock = "(none)"
 
 // wantDiagnostic fails unless one of the diagnostics is at the attribute, at any if
 // that is empty, and says all the texts.
-func wantDiagnostic(t *testing.T, diagnostics []*tfprotov6.Diagnostic, attribute string, says ...string) {
-	t.Helper()
+func wantDiagnostic(tb testing.TB, diagnostics []*tfprotov6.Diagnostic, attribute string, says ...string) {
+	tb.Helper()
 	for _, d := range diagnostics {
 		text := show(d)
 		if (attribute == "" || attribute == wholeBlock && d.Attribute == nil || d.Attribute != nil && strings.Contains(d.Attribute.String(), `"`+attribute+`"`)) &&
@@ -280,5 +280,5 @@ func wantDiagnostic(t *testing.T, diagnostics []*tfprotov6.Diagnostic, attribute
 			return
 		}
 	}
-	t.Errorf("no diagnostic at %q says %q:\n%s", attribute, says, showAll(diagnostics))
+	tb.Errorf("no diagnostic at %q says %q:\n%s", attribute, says, showAll(diagnostics))
 }

@@ -192,24 +192,24 @@ func TestPINIsMaskedInLogs(t *testing.T) {
 	}
 }
 
-func (s *server) providerConfig(t *testing.T, v values) *tfprotov6.DynamicValue {
-	t.Helper()
-	return encode(t, s.schema.Provider.ValueType(), v)
+func (s *server) providerConfig(tb testing.TB, v values) *tfprotov6.DynamicValue {
+	tb.Helper()
+	return encode(tb, s.schema.Provider.ValueType(), v)
 }
 
-func (s *server) configure(t *testing.T, v values) []*tfprotov6.Diagnostic {
-	t.Helper()
-	resp, err := s.ConfigureProvider(t.Context(), &tfprotov6.ConfigureProviderRequest{Config: s.providerConfig(t, v)})
+func (s *server) configure(tb testing.TB, v values) []*tfprotov6.Diagnostic {
+	tb.Helper()
+	resp, err := s.ConfigureProvider(tb.Context(), &tfprotov6.ConfigureProviderRequest{Config: s.providerConfig(tb, v)})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return resp.Diagnostics
 }
 
 // clearEnvironment keeps the caller's settings out of a test.
-func clearEnvironment(t *testing.T) {
-	t.Helper()
+func clearEnvironment(tb testing.TB) {
+	tb.Helper()
 	for _, name := range []string{"HSM_URI", "HSM_PIN", "HSM_ENVIRONMENT", "HSM_ACTOR"} {
-		t.Setenv(name, "")
+		tb.Setenv(name, "")
 	}
 }
