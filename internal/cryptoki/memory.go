@@ -137,6 +137,20 @@ func (m *memory) hide(h Handle) {
 	m.drop(h)
 }
 
+// recall returns those of the module's objects that are remembered, and the others.
+func (m *memory) recall(objects []uint) (known []Object, unread []uint) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, object := range objects {
+		if o, ok := m.objects[m.ours[object]]; ok {
+			known = append(known, o)
+		} else {
+			unread = append(unread, object)
+		}
+	}
+	return known, unread
+}
+
 // all returns every object in the order of handles, and whether there was a scan.
 func (m *memory) all() ([]Object, bool) {
 	m.mu.Lock()

@@ -38,7 +38,7 @@ func (t *Token) remembered(ctx context.Context, answer func(*memory) ([]Object, 
 		if list, ok = answer(a.objects); ok {
 			return nil
 		}
-		all, err := t.read(ctx, a, nil)
+		all, err := t.read(ctx, a, nil, false)
 		if err != nil {
 			return err
 		}
@@ -77,13 +77,8 @@ func (t *Token) look(ctx context.Context, op string, f func(a *attachment) error
 // see ConfirmAbsent. Two handles for one object count once.
 func (t *Token) Search(ctx context.Context, template []Attribute) (list []Object, err error) {
 	err = t.look(ctx, "search objects", func(a *attachment) (err error) {
-		if list, err = t.read(ctx, a, template); err != nil {
-			return err
-		}
-		for _, o := range list {
-			a.objects.fold(o)
-		}
-		return t.refresh(ctx, a, template, list)
+		list, err = t.update(ctx, a, template, false)
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -91,12 +86,23 @@ func (t *Token) Search(ctx context.Context, template []Attribute) (list []Object
 	return list, nil
 }
 
+// update brings the memory up to date with all that matches a template.
+func (t *Token) update(ctx context.Context, a *attachment, template []Attribute, constant bool) ([]Object, error) {
+	list, err := t.read(ctx, a, template, constant)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range list {
+		a.objects.fold(o)
+	}
+	return list, t.refresh(ctx, a, template, list)
+}
+
 // refresh reads again what the memory holds for a template and a search did not
 // find: it was changed, or is gone.
 func (t *Token) refresh(ctx context.Context, a *attachment, template []Attribute, found []Object) error {
-	stale := slices.DeleteFunc(a.objects.matching(template), func(o Object) bool {
-		return slices.ContainsFunc(found, func(f Object) bool { return f.Handle == o.Handle })
-	})
+	seen := handles(found)
+	stale := slices.DeleteFunc(a.objects.matching(template), func(o Object) bool { return seen[o.Handle] })
 	if len(stale) == 0 {
 		return nil
 	}
@@ -121,25 +127,39 @@ func (t *Token) refresh(ctx context.Context, a *attachment, template []Attribute
 	})
 }
 
-// read searches and reads, a turn at a time. If objects vanished in between, or
-// several look like one, it looks once more, alone and after a pause: another
-// process was at work.
-func (t *Token) read(ctx context.Context, a *attachment, template []Attribute) ([]Object, error) {
+// handles is the set of handles of some objects.
+func handles(list []Object) map[Handle]bool {
+	set := make(map[Handle]bool, len(list))
+	for _, o := range list {
+		set[o.Handle] = true
+	}
+	return set
+}
+
+// read searches and reads, a turn at a time; of objects that are constant only those that
+// are not remembered. If objects vanished in between, or several look like one, it looks
+// once more, alone and after a pause: another process was at work.
+func (t *Token) read(ctx context.Context, a *attachment, template []Attribute, constant bool) ([]Object, error) {
 	p := progress{token: t, start: time.Now(), every: t.cfg.slow}
-	var handles []uint
+	var found []uint
 	err := a.run(ctx, func(d driver) (err error) {
-		handles, err = d.FindObjects(a.held, template)
+		found, err = d.FindObjects(a.held, template)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	seen := sighting{list: make([]Object, 0, len(handles))}
-	for turn := range slices.Chunk(handles, readsPerTurn) {
+	var known []Object
+	unread := found
+	if constant {
+		known, unread = a.objects.recall(found)
+	}
+	seen := sighting{list: make([]Object, 0, len(unread))}
+	for turn := range slices.Chunk(unread, readsPerTurn) {
 		if err := a.run(ctx, func(d driver) error { return seen.read(d, a, turn) }); err != nil {
 			return nil, err
 		}
-		p.report(ctx, a, len(seen.list), len(handles))
+		p.report(ctx, a, len(seen.list), len(unread))
 	}
 	if seen.remnants > 0 && len(seen.list) == 0 {
 		return nil, seen.remnant // a token on which nothing can be read is in trouble
@@ -150,9 +170,9 @@ func (t *Token) read(ctx context.Context, a *attachment, template []Attribute) (
 		})
 	}
 	if doubles := lookAlike(seen.list); seen.gone || len(doubles) > 0 {
-		return t.readAgain(ctx, a, template, seen.list, doubles)
+		return t.readAgain(ctx, a, template, append(known, seen.list...), doubles)
 	}
-	return seen.list, nil
+	return append(known, seen.list...), nil
 }
 
 // sighting is what came of reading the objects that a search found.
@@ -206,16 +226,16 @@ func answers(d driver, a *attachment) bool {
 func (t *Token) readAgain(ctx context.Context, a *attachment, template []Attribute, list []Object, doubles map[Handle]bool) ([]Object, error) {
 	err := a.run(ctx, func(d driver) error {
 		time.Sleep(pause) // inside the gate: with nothing of ours in flight
-		handles, err := d.FindObjects(a.held, template)
+		objects, err := d.FindObjects(a.held, template)
 		if err != nil {
 			return err
 		}
-		found := map[Handle]bool{}
+		read, found := handles(list), map[Handle]bool{}
 		var fresh []uint
-		for _, object := range handles {
+		for _, object := range objects {
 			h := a.objects.handle(object)
 			found[h] = true
-			if !slices.ContainsFunc(list, func(o Object) bool { return o.Handle == h }) {
+			if !read[h] {
 				fresh = append(fresh, object)
 			}
 		}

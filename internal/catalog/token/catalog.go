@@ -19,6 +19,7 @@ type Store interface {
 	Objects(ctx context.Context) ([]cryptoki.Object, error)
 	Lookup(ctx context.Context, typ uint, value []byte) ([]cryptoki.Object, error)
 	Search(ctx context.Context, template []cryptoki.Attribute) ([]cryptoki.Object, error)
+	Survey(ctx context.Context, template []cryptoki.Attribute) error
 	ConfirmAbsent(ctx context.Context, template []cryptoki.Attribute) error
 	CreateObject(ctx context.Context, attrs []cryptoki.Attribute) (cryptoki.Object, error)
 	DestroyObject(ctx context.Context, h cryptoki.Handle) error
@@ -94,13 +95,17 @@ func Of[T catalog.Body[T]](c *Catalog, kind Kind) *Records[T] { return &Records[
 // environment's: its stamp. It is meant for cryptoki.Config.
 func Witness() []cryptoki.Attribute { return labelled(environmentLabel) }
 
-// labelled matches the objects of one record.
-func labelled(label string) []cryptoki.Attribute {
+// all matches the objects of all records.
+func all() []cryptoki.Attribute {
 	return []cryptoki.Attribute{
 		cryptoki.Ulong(cryptoki.CKA_CLASS, cryptoki.CKO_DATA),
 		cryptoki.Bytes(cryptoki.CKA_APPLICATION, []byte(application)),
-		cryptoki.Bytes(cryptoki.CKA_LABEL, []byte(label)),
 	}
+}
+
+// labelled matches the objects of one record.
+func labelled(label string) []cryptoki.Attribute {
+	return append(all(), cryptoki.Bytes(cryptoki.CKA_LABEL, []byte(label)))
 }
 
 // ours reports whether an object is a record of this package.

@@ -15,7 +15,7 @@ import (
 // one, and work goes on.
 func TestKilled(t *testing.T) {
 	for _, verb := range []string{"create", "replace"} {
-		for _, call := range []string{"Search", "CreateObject", "DestroyObject"} {
+		for _, call := range []string{"Survey", "CreateObject", "DestroyObject"} {
 			for _, nth := range []int{1, 2} {
 				for _, when := range []string{"before", "after"} {
 					t.Run(fmt.Sprintf("%s/%s/%s %d", verb, when, call, nth), func(t *testing.T) { testKilled(t, verb, call, nth, when) })
@@ -80,7 +80,7 @@ func TestRivals(t *testing.T) {
 			{"before", "Lookup", 1},
 			{"before", "CreateObject", 1}, // found the way free …
 			{"after", "CreateObject", 1},  // … has written, does not know yet
-			{"after", "Search", 1},        // … knows, has not cleared up
+			{"after", "Survey", 1},        // … knows, has not cleared up
 			{"before", "DestroyObject", 1},
 		} {
 			t.Run(fmt.Sprintf("%s/%s %s %d", verb, point.when, point.call, point.nth), func(t *testing.T) {
@@ -284,7 +284,7 @@ func TestOneScan(t *testing.T) {
 	if list, err := c.List(t.Context()); err != nil || len(list) != many {
 		t.Errorf("%d, %v", len(list), err)
 	}
-	if r.calls["Search"] != 0 || r.calls["ConfirmAbsent"] != 0 {
+	if r.calls["Search"]+r.calls["Survey"] != 0 || r.calls["ConfirmAbsent"] != 0 {
 		t.Errorf("%v", r.calls)
 	}
 }

@@ -51,6 +51,8 @@ func (s *shelf) Search(_ context.Context, template []cryptoki.Attribute) ([]cryp
 	return nil, nil
 }
 
+func (s *shelf) Survey(context.Context, []cryptoki.Attribute) error { return nil }
+
 func (s *shelf) ConfirmAbsent(context.Context, []cryptoki.Attribute) error { return nil }
 
 func (s *shelf) CreateObject(_ context.Context, attrs []cryptoki.Attribute) (cryptoki.Object, error) {

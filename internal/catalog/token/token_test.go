@@ -157,6 +157,13 @@ func (r *rig) Search(ctx context.Context, template []cryptoki.Attribute) ([]cryp
 	return list, r.end("Search", err)
 }
 
+func (r *rig) Survey(ctx context.Context, template []cryptoki.Attribute) error {
+	if err := r.begin("Survey"); err != nil {
+		return err
+	}
+	return r.end("Survey", r.Store.Survey(ctx, template))
+}
+
 func (r *rig) Lookup(ctx context.Context, typ uint, value []byte) ([]cryptoki.Object, error) {
 	if err := r.begin("Lookup"); err != nil {
 		return nil, err

@@ -184,7 +184,7 @@ func (c *Catalog) defend(ctx context.Context, mine *entry, based func([]entry) b
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finish)
 	defer cancel()
 	for n := 1; ; n++ {
-		objects, err := c.store.Search(ctx, labelled(mine.label()))
+		objects, err := c.rivals(ctx, mine.label())
 		if err != nil {
 			return c.undecided(mine, err)
 		}
@@ -215,6 +215,15 @@ func (c *Catalog) defend(ctx context.Context, mine *entry, based func([]entry) b
 			return c.undecided(mine, err)
 		}
 	}
+}
+
+// rivals returns all objects of a record that are on the token now. They are found among
+// all records, so that one search serves everybody who has just written one.
+func (c *Catalog) rivals(ctx context.Context, label string) ([]cryptoki.Object, error) {
+	if err := c.store.Survey(ctx, all()); err != nil {
+		return nil, err
+	}
+	return c.store.Lookup(ctx, cryptoki.CKA_LABEL, []byte(label))
 }
 
 // position is where a record stands among those of the highest generation.
