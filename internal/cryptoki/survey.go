@@ -32,6 +32,7 @@ func (t *Token) Survey(ctx context.Context, template []Attribute) error {
 		go func() { // for all who join, so that it does not end with one of them
 			ctx := context.WithoutCancel(ctx)
 			defer close(s.done)
+			t.yield(ctx)
 			s.err = t.look(ctx, op, func(a *attachment) error {
 				t.surveys.begin(s)
 				_, err := t.update(ctx, a, template, true)
@@ -45,6 +46,18 @@ func (t *Token) Survey(ctx context.Context, template []Attribute) error {
 		return s.err
 	case <-ctx.Done():
 		return cancelled(ctx.Err())
+	}
+}
+
+// yield lets those go first who wait for the token: the more have written before a survey
+// begins, the more share it. A few times only, since others may come for ever.
+func (t *Token) yield(ctx context.Context) {
+	const turns = 8
+	for range turns {
+		if t.queue.Load() == 0 || t.queueUp(ctx) != nil {
+			return
+		}
+		t.objects.leave()
 	}
 }
 

@@ -27,6 +27,7 @@ type Token struct {
 
 	opening gate          // one goroutine opens and logs in, the others wait for it
 	objects gate          // one operation on objects at a time: they all change the memory
+	queue   atomic.Int32  // how many wait for objects
 	lastID  atomic.Uint64 // of handles: they are never reused, even across attachments
 	mu      sync.Mutex    // guards what follows
 	module  *module       // from first use to Close
@@ -92,11 +93,18 @@ func (t *Token) Alone(ctx context.Context, f func(ctx context.Context) error) er
 	if ctx.Value(alone{t}) != nil {
 		return f(ctx)
 	}
-	if err := t.objects.enter(ctx); err != nil {
+	if err := t.queueUp(ctx); err != nil {
 		return err
 	}
 	defer t.objects.leave()
 	return f(context.WithValue(ctx, alone{t}, true))
+}
+
+// queueUp enters the gate of operations on objects.
+func (t *Token) queueUp(ctx context.Context) error {
+	t.queue.Add(1)
+	defer t.queue.Add(-1)
+	return t.objects.enter(ctx)
 }
 
 // manage begins an operation on objects: logged in, and the only one of this Token.
@@ -104,7 +112,7 @@ func (t *Token) manage(ctx context.Context) (a *attachment, done func(), err err
 	leave := t.objects.leave
 	if ctx.Value(alone{t}) != nil {
 		leave = func() {}
-	} else if err := t.objects.enter(ctx); err != nil {
+	} else if err := t.queueUp(ctx); err != nil {
 		return nil, nil, err
 	}
 	a, err = t.attach(ctx, true)
