@@ -19,6 +19,7 @@ func main() {
 	flag.Parse()
 	provider, shut := assembly.Provider(version)
 	if !*debug {
+		tune()
 		go endWithParent(shut)
 	}
 	err := providerserver.Serve(context.Background(), provider, providerserver.ServeOpts{
