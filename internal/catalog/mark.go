@@ -12,8 +12,8 @@ import (
 func (r Record[T]) Mark() string { return fmt.Sprintf("%d %s", r.Generation, r.ID) }
 
 // Follows returns nil if the record of a name is the marked one or a later generation
-// of it; fault.Inconsistent if it is an older one, or another one altogether. A record
-// that cannot be loaded is none of its business. Subject is what people call it.
+// of it; fault.Inconsistent if it is an older one, or another one altogether. That there is
+// none is not its business. Other errors are those of Load. Subject is what people call it.
 func Follows[T Body[T]](ctx context.Context, records Records[T], name, mark, subject string) error {
 	var generation int
 	var id string
@@ -21,8 +21,11 @@ func Follows[T Body[T]](ctx context.Context, records Records[T], name, mark, sub
 		return nil //nolint:nilerr // nothing is remembered
 	}
 	rec, err := records.Load(ctx, name)
+	if fault.Is(err, fault.NotFound) {
+		return nil // whoever reads it will say so
+	}
 	if err != nil {
-		return nil //nolint:nilerr // whoever reads it will say so
+		return err
 	}
 	const cause = "Somebody put an old one back, or the HSM was restored from an older backup."
 	refuse := func(problem, hint string) error {

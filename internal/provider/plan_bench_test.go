@@ -59,7 +59,7 @@ func planRefresh(b *testing.B, config []piece) {
 	for b.Loop() {
 		s := serveShelves(b, m, on)
 		for i, p := range config {
-			noErrors(b, s.plan(b, p.resource, s.refreshed(b, p.resource, states[i]), p.config).diagnostics)
+			noErrors(b, s.plan(b, p.resource, s.refresh(b, p.resource, states[i]).state, p.config).diagnostics)
 		}
 	}
 }
@@ -74,42 +74,53 @@ func planChange(b *testing.B, config []piece) {
 				first := p.config["statement"].([]any)[0].(values)
 				changed = with(p.config, "statement", []any{with(first, "actions", []any{"sign", "verify"})})
 			}
-			noErrors(b, s.plan(b, p.resource, s.refreshed(b, p.resource, states[i]), changed).diagnostics)
+			noErrors(b, s.plan(b, p.resource, s.refresh(b, p.resource, states[i]).state, changed).diagnostics)
 		}
 	}
 }
 
-// benchmarkApply makes what is configured, and returns the states.
-func benchmarkApply(b *testing.B, config []piece) (*lifecycletest.Memory, *shelves, []values) {
+// benchmarkApply makes an environment.
+func benchmarkApply(b *testing.B, config []piece) (*lifecycletest.Memory, *shelves, []applied) {
 	b.Helper()
 	m, on := lifecycletest.New(newYear), newShelves()
-	s := serveShelves(b, m, on)
-	var states []values
-	for _, p := range config {
-		typ := s.resourceType(p.resource)
-		planned := s.plan(b, p.resource, nil, p.config)
-		noErrors(b, planned.diagnostics)
-		resp, err := s.ApplyResourceChange(b.Context(), &tfprotov6.ApplyResourceChangeRequest{
-			TypeName: p.resource, PriorState: encode(b, typ, nil), PlannedState: encode(b, typ, planned.values), Config: encode(b, typ, p.config),
-		})
-		if err != nil {
-			b.Fatal(err)
-		}
-		noErrors(b, resp.Diagnostics)
-		states = append(states, decode(b, typ, resp.NewState))
-	}
-	return m, on, states
+	return m, on, applyAll(b, serveShelves(b, m, on), config)
 }
 
-func (s *server) refreshed(b *testing.B, resource string, state values) values {
-	b.Helper()
-	typ := s.resourceType(resource)
-	resp, err := s.ReadResource(b.Context(), &tfprotov6.ReadResourceRequest{TypeName: resource, CurrentState: encode(b, typ, state)})
-	if err != nil {
-		b.Fatal(err)
+// applied is what Terraform keeps of a resource.
+type applied struct {
+	state   values
+	private []byte
+}
+
+// applyAll makes what is configured.
+func applyAll(tb testing.TB, s *server, config []piece) []applied {
+	tb.Helper()
+	var all []applied
+	for _, p := range config {
+		typ := s.resourceType(p.resource)
+		planned := s.plan(tb, p.resource, nil, p.config)
+		noErrors(tb, planned.diagnostics)
+		resp, err := s.ApplyResourceChange(tb.Context(), &tfprotov6.ApplyResourceChangeRequest{
+			TypeName: p.resource, PriorState: encode(tb, typ, nil), PlannedState: encode(tb, typ, planned.values), Config: encode(tb, typ, p.config),
+		})
+		if err != nil {
+			tb.Fatal(err)
+		}
+		noErrors(tb, resp.Diagnostics)
+		all = append(all, applied{decode(tb, typ, resp.NewState), resp.Private})
 	}
-	noErrors(b, resp.Diagnostics)
-	return decode(b, typ, resp.NewState)
+	return all
+}
+
+func (s *server) refresh(tb testing.TB, resource string, it applied) applied {
+	tb.Helper()
+	typ := s.resourceType(resource)
+	resp, err := s.ReadResource(tb.Context(), &tfprotov6.ReadResourceRequest{TypeName: resource, CurrentState: encode(tb, typ, it.state), Private: it.private})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	noErrors(tb, resp.Diagnostics)
+	return applied{decode(tb, typ, resp.NewState), resp.Private}
 }
 
 // BenchmarkApply makes an environment on a token in memory.

@@ -178,6 +178,9 @@ func (s Suite[T]) testLook(t *testing.T, open func() Store[T]) {
 // testMarks tells a record from older ones and from others.
 func (s Suite[T]) testMarks(t *testing.T, open func() Store[T]) {
 	c := open()
+	if err := c.Stamp(t.Context(), "test", "somebody"); err != nil {
+		t.Fatal(err)
+	}
 	first := must[catalog.Record[T]](t)(c.Create(t.Context(), s.Body("k", 1)))
 	second := must[catalog.Record[T]](t)(c.Replace(t.Context(), first, s.Body("k", 2)))
 	later, other := second, second
