@@ -15,6 +15,9 @@ func (m *Memory) Violations(name string) []string {
 	}
 	var bad []string
 	say := func(format string, args ...any) { bad = append(bad, fmt.Sprintf(format, args...)) }
+	for _, number := range m.twice {
+		say("%s was given twice", number)
+	}
 	known := map[string]bool{}
 	activeOnes := 0
 	for _, n := range k.Numbers() {

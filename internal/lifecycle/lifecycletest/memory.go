@@ -23,6 +23,8 @@ type Memory struct {
 	Warnings []string // what an operator should know
 
 	mu    sync.Mutex
+	given map[string]string // version numbers that were ever recorded, and the CKA_ID of each
+	twice []string          // those that were recorded for another one, too
 	clock time.Time
 	runs  int
 	last  *run
@@ -40,7 +42,7 @@ type Objects struct {
 
 // New returns an empty token without a stamp. Its clock stands still.
 func New(clock time.Time) *Memory {
-	return &Memory{Objects: map[string]*Objects{}, Records: map[string]lifecycle.Record{}, clock: clock}
+	return &Memory{Objects: map[string]*Objects{}, Records: map[string]lifecycle.Record{}, given: map[string]string{}, clock: clock}
 }
 
 // Now tells the time.
@@ -135,13 +137,28 @@ func (r *run) write(change func()) error {
 	r.writes++
 	if r.writes != r.killAt {
 		change()
+		r.audit()
 		return nil
 	}
 	r.dead = true
 	if r.when == After {
 		change()
+		r.audit()
 	}
 	return killed()
+}
+
+// audit notes which numbers were given to versions, those included of which nothing came.
+func (m *Memory) audit() {
+	for name, rec := range m.Records {
+		for n, v := range rec.Body.Versions {
+			number := fmt.Sprintf("%s version %d", name, n)
+			if id, ok := m.given[number]; ok && id != v.Ref.ID {
+				m.twice = append(m.twice, number)
+			}
+			m.given[number] = v.Ref.ID
+		}
+	}
 }
 
 func killed() error {
