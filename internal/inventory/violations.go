@@ -144,3 +144,18 @@ func (i *Inventory) Lost(before *Inventory) []string {
 	}
 	return lost
 }
+
+// Destroyed lists the versions that were destroyed since, according to their records, but
+// for those with the ids that were meant to be.
+func (i *Inventory) Destroyed(before *Inventory, meant []string) (versions []string) {
+	for _, name := range slices.Sorted(maps.Keys(i.Keys)) {
+		for n, v := range i.Keys[name].Versions {
+			was := before.Keys[name]
+			wasBefore := was != nil && was.Versions[n] != nil && !was.Versions[n].DestroyedAt.IsZero()
+			if !v.DestroyedAt.IsZero() && !wasBefore && !slices.Contains(meant, v.Ref.ID) {
+				versions = append(versions, fmt.Sprintf("key %s version %d: destroyed, and nobody asked for that", name, n))
+			}
+		}
+	}
+	return versions
+}
