@@ -21,6 +21,7 @@ import (
 func (t *Token) ConfirmAbsent(ctx context.Context, template []Attribute) error {
 	return t.look(ctx, "confirm that an object is gone", func(a *attachment) error {
 		err := a.run(ctx, func(d driver) error {
+			defer t.waiting(ctx, a, "confirm that an object is gone", 1)()
 			for _, wait := range []time.Duration{0, pause} {
 				if err := sleep(ctx, wait); err != nil {
 					return err

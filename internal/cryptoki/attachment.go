@@ -115,6 +115,7 @@ func (t *Token) selectToken(ctx context.Context, a *attachment) (again bool, err
 			Hint:    "Give every provider block of this module the same parameters.",
 		}
 	}
+	defer t.waiting(ctx, a, "open token", 1)() // C_Initialize is in it, and waiting for whoever has the module now
 	err = a.module.run(ctx, func(d driver) error {
 		library, err := d.LibraryInfo()
 		if err != nil {

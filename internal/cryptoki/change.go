@@ -34,7 +34,7 @@ func (t *Token) CopyObject(ctx context.Context, h Handle, attrs []Attribute) (Ob
 
 // GenerateKey generates a secret key (C_GenerateKey, section 5.13).
 func (t *Token) GenerateKey(ctx context.Context, m Mechanism, attrs []Attribute) (Object, error) {
-	return t.produce(ctx, "generate key", nil, func(d driver, session uint, _ []uint) (uint, error) {
+	return t.produce(ctx, generation("key", m, nil), nil, func(d driver, session uint, _ []uint) (uint, error) {
 		return d.GenerateKey(session, m, attrs)
 	})
 }
@@ -42,7 +42,7 @@ func (t *Token) GenerateKey(ctx context.Context, m Mechanism, attrs []Attribute)
 // GenerateKeyPair generates a key pair (C_GenerateKeyPair). A kill may leave one
 // half, or halves without attributes.
 func (t *Token) GenerateKeyPair(ctx context.Context, m Mechanism, public, private []Attribute) (pub, priv Object, err error) {
-	const op = "generate key pair"
+	op := generation("key pair", m, public)
 	err = t.write(ctx, op, nil, func(d driver, a *attachment, _ []uint) error {
 		p, s, err := d.GenerateKeyPair(a.held, m, public, private)
 		if err != nil {
@@ -134,6 +134,7 @@ func (t *Token) write(ctx context.Context, op string, handles []Handle, f func(d
 		if err != nil {
 			return err
 		}
+		defer t.waiting(ctx, a, op, 1)()
 		return a.inTurn(ctx, d, func() error { return f(d, a, objects) })
 	})
 	if a.twofold {

@@ -28,7 +28,7 @@ type Config struct {
 
 	// open loads a module; nil is the real thing. Tests put a driver of their own here.
 	open func(path string) (driver, error)
-	slow time.Duration // after which a scan reports progress; 0 is two seconds
+	slow time.Duration // the wait that is worth a line in the log; 0 is two seconds
 }
 
 // Selector picks one token. Fields that are empty match every token.

@@ -40,6 +40,7 @@ type layer struct {
 	sign                                     func(session uint) error
 	sessionState                             func(session uint) error
 	openSession                              func() error
+	generateKeyPair                          func()
 }
 
 // on puts the layer under a configuration.
@@ -115,4 +116,11 @@ func (l *layer) Sign(session uint, m cryptoki.Mechanism, key uint, data []byte) 
 		}
 	}
 	return l.Driver.Sign(session, m, key, data)
+}
+
+func (l *layer) GenerateKeyPair(session uint, m cryptoki.Mechanism, public, private []cryptoki.Attribute) (pub, priv uint, err error) {
+	if l.generateKeyPair != nil {
+		l.generateKeyPair()
+	}
+	return l.Driver.GenerateKeyPair(session, m, public, private)
 }

@@ -22,7 +22,7 @@ func (c Config) WithDriver(open func(path string) (Driver, error)) Config {
 	return c
 }
 
-// WithSlow sets after how long a scan reports progress.
+// WithSlow sets what wait is worth a line in the log.
 func (c Config) WithSlow(d time.Duration) Config {
 	c.slow = d
 	return c

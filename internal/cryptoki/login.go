@@ -49,7 +49,10 @@ func (t *Token) login(ctx context.Context, a *attachment) (again bool, err error
 		defer clear(pin)
 		t.warnPIN(ctx, a, info)
 	}
-	err = a.run(ctx, func(d driver) error { return t.openHeld(d, a, pin) })
+	err = a.run(ctx, func(d driver) error {
+		defer t.waiting(ctx, a, "log in", 1)()
+		return t.openHeld(d, a, pin)
+	})
 	if err == nil {
 		t.mu.Lock()
 		a.ready = true

@@ -350,20 +350,3 @@ func TestRemnants(t *testing.T) {
 		t.Errorf("logged %q", logged)
 	}
 }
-
-func TestProgress(t *testing.T) {
-	soft := softhsm.New(t, "progress")
-	var lines []string
-	c := config(soft).WithSlow(time.Nanosecond)
-	c.Logger = func(_ context.Context, msg string, fields map[string]any) {
-		lines = append(lines, fmt.Sprint(msg, " ", fields))
-	}
-	token := open(t, c)
-	for i := range 70 {
-		mustCreate(t, token, fmt.Sprint(i), nil)
-	}
-	mustList(t, token)
-	if len(lines) != 2 || !strings.Contains(lines[0], "read:64") || !strings.Contains(lines[1], "objects:70") {
-		t.Errorf("logged %q", lines)
-	}
-}

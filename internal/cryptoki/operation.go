@@ -79,6 +79,7 @@ func (t *Token) operate(ctx context.Context, op string, handles []Handle, f func
 		if session == a.held {
 			fail = t.fail
 		}
+		defer t.waiting(ctx, a, op, 1)()
 		err = f(d, session, objects)
 		a.pool.give(d, a, session, spoilsSession(err))
 		return err

@@ -9,8 +9,6 @@ import (
 const (
 	// readsPerTurn is how many objects are read before others get a turn at the module.
 	readsPerTurn = 64
-	// slow is how long a scan may take before it reports progress, and how often.
-	slow = 2 * time.Second
 	// pause is how long an object may be hidden while another process changes it
 	// (up to 5.5 ms were measured on SoftHSM), and then some.
 	pause = 60 * time.Millisecond
@@ -140,9 +138,10 @@ func handles(list []Object) map[Handle]bool {
 // are not remembered. If objects vanished in between, or several look like one, it looks
 // once more, alone and after a pause: another process was at work.
 func (t *Token) read(ctx context.Context, a *attachment, template []Attribute, constant bool) ([]Object, error) {
-	p := progress{token: t, start: time.Now(), every: t.cfg.slow}
+	p := progress{token: t, start: time.Now()}
 	var found []uint
 	err := a.run(ctx, func(d driver) (err error) {
+		defer t.waiting(ctx, a, "search objects", 1)()
 		found, err = d.FindObjects(a.held, template)
 		return err
 	})
@@ -156,7 +155,11 @@ func (t *Token) read(ctx context.Context, a *attachment, template []Attribute, c
 	}
 	seen := sighting{list: make([]Object, 0, len(unread))}
 	for turn := range slices.Chunk(unread, readsPerTurn) {
-		if err := a.run(ctx, func(d driver) error { return seen.read(d, a, turn) }); err != nil {
+		err := a.run(ctx, func(d driver) error {
+			defer t.waiting(ctx, a, "read object", len(turn))()
+			return seen.read(d, a, turn)
+		})
+		if err != nil {
 			return nil, err
 		}
 		p.report(ctx, a, len(seen.list), len(unread))
@@ -245,27 +248,4 @@ func (t *Token) readAgain(ctx context.Context, a *attachment, template []Attribu
 		return err
 	})
 	return list, err
-}
-
-// progress reports on a scan that takes long.
-type progress struct {
-	token    *Token
-	start    time.Time
-	every    time.Duration
-	reported time.Duration
-}
-
-func (p *progress) report(ctx context.Context, a *attachment, read, total int) {
-	every := p.every
-	if every == 0 {
-		every = slow
-	}
-	elapsed := time.Since(p.start)
-	if elapsed-p.reported < every {
-		return
-	}
-	p.reported = elapsed
-	p.token.log(ctx, "Reading the objects of the token takes long", map[string]any{
-		"token": a.info.Label, "read": read, "objects": total, "seconds": elapsed.Round(100 * time.Millisecond).Seconds(),
-	})
 }

@@ -36,6 +36,7 @@ type Token struct {
 	warned  []string      // see Warnings
 	lost    bool          // sessions were lost once
 
+	waits     waits
 	surveys   surveys
 	asking    gate  // guards what follows
 	keepsData *bool // nil until KeepsData found out
