@@ -72,6 +72,7 @@ var rules = map[string]rule{
 	"internal/catalog/catalogtest": {internal: []string{"fault", "keyring", "credential", "policy", "catalog", "environment"}},
 
 	"internal/provider": {internal: []string{"fault", "secret", "config", "keyring", "rotation", "lifecycle", "credential", "policy"}, foreign: framework},
+	"internal/command":  {internal: []string{"fault", "config", "keyring"}}, // a face like provider, for operators
 	"internal/assembly": {anywhere: true, foreign: serving},
 	".":                 {internal: []string{"assembly"}, foreign: serving},
 

@@ -1,10 +1,12 @@
-// Command terraform-provider-hsm serves the provider to Terraform and OpenTofu.
+// Command terraform-provider-hsm serves the provider to Terraform and OpenTofu, and is a
+// tool for operators when it is started by hand.
 package main
 
 import (
 	"context"
-	"flag"
 	"log"
+	"os"
+	"os/signal"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 
@@ -15,17 +17,31 @@ import (
 var version = "dev"
 
 func main() {
-	debug := flag.Bool("debug", false, "serve until interrupted and print how to attach (TF_REATTACH_PROVIDERS)")
-	flag.Parse()
+	debug := len(os.Args) == 2 && (os.Args[1] == "-debug" || os.Args[1] == "--debug")
+	if !debug && (len(os.Args) > 1 || os.Getenv(cookie) == "") {
+		os.Exit(operate(os.Args[1:]))
+	}
 	provider, shut := assembly.Provider(version)
-	if !*debug {
+	if !debug {
 		tune()
 		go endWithParent(shut)
 	}
 	err := providerserver.Serve(context.Background(), provider, providerserver.ServeOpts{
-		Address: "registry.terraform.io/keystead/hsm", Debug: *debug,
+		Address: "registry.terraform.io/keystead/hsm", Debug: debug,
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
+}
+
+// cookie is the variable by which Terraform and OpenTofu tell a plugin that it is they who
+// start it.
+const cookie = "TF_PLUGIN_MAGIC_COOKIE"
+
+// operate carries out what an operator asks for. An interrupt ends waiting; what the HSM
+// has begun is finished.
+func operate(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	return assembly.Command(ctx, version, args, os.Stdout, os.Stderr)
 }

@@ -33,6 +33,38 @@ func TestBinary(t *testing.T) {
 	}
 }
 
+// TestByHand starts the built provider as somebody does who wonders what it is.
+func TestByHand(t *testing.T) {
+	binaries := map[string]string{}
+	for _, cgo := range []string{"0", "1"} {
+		binaries[cgo] = buildBinary(t, cgo, "-ldflags", "-X main.version=9.9.9")
+	}
+	for name, tc := range map[string]struct {
+		cgo, cookie string
+		args        []string
+		code        int
+		want        []string
+	}{
+		"alone":                {"1", "", nil, 2, []string{`This is the provider "hsm"`, "doctor"}},
+		"version":              {"1", "", []string{"version"}, 0, []string{"terraform-provider-hsm 9.9.9", runtime.Version()}},
+		"version without cgo":  {"0", "", []string{"version"}, 0, []string{"without cgo"}},
+		"doctor without cgo":   {"0", "", []string{"doctor", "-uri", "pkcs11:token=t?module-path=/m.so"}, 1, []string{"built without cgo", "CGO_ENABLED=1"}},
+		"by another program":   {"1", "somebody", nil, 1, []string{"plugin"}},
+		"word after the debug": {"1", "", []string{"-debug", "now"}, 2, []string{"There is no command"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run := exec.CommandContext(t.Context(), binaries[tc.cgo], tc.args...)
+			run.Env = append(os.Environ(), "TF_PLUGIN_MAGIC_COOKIE="+tc.cookie)
+			out, err := run.CombinedOutput()
+			code := run.ProcessState.ExitCode()
+			if code != tc.code {
+				t.Errorf("exit code %d (%v), want %d", code, err, tc.code)
+			}
+			expect(t, string(out), tc.want...)
+		})
+	}
+}
+
 // newBinaryCLI builds the provider into a filesystem mirror and initialises a
 // directory with the given configuration.
 func newBinaryCLI(t *testing.T, cgo, configuration string) *cli {
@@ -58,12 +90,7 @@ var providerHosts = []string{"registry.terraform.io", "registry.opentofu.org"}
 func buildMirror(t *testing.T, cgo string) string {
 	t.Helper()
 	mirror := t.TempDir()
-	binary := filepath.Join(t.TempDir(), "provider")
-	build := exec.Command("go", "build", "-o", binary, "../..")
-	build.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	binary := buildBinary(t, cgo)
 	for _, host := range providerHosts {
 		dir := filepath.Join(mirror, host, "keystead", "hsm", "0.0.1", runtime.GOOS+"_"+runtime.GOARCH)
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -74,6 +101,18 @@ func buildMirror(t *testing.T, cgo string) string {
 		}
 	}
 	return mirror
+}
+
+// buildBinary builds the provider, with further arguments of `go build`.
+func buildBinary(t *testing.T, cgo string, args ...string) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "provider")
+	build := exec.Command("go", append(append([]string{"build", "-o", binary}, args...), "../..")...)
+	build.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return binary
 }
 
 // useMirror has the CLI start the provider that is in a mirror.

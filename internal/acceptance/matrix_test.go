@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keystead/terraform-provider-hsm/internal/assembly"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 	"github.com/keystead/terraform-provider-hsm/internal/tokens"
 )
@@ -27,6 +28,7 @@ func TestMain(m *testing.M) { os.Exit(tokens.Main(m)) }
 func TestTokens(t *testing.T) {
 	for _, kind := range tokens.Chosen(t) {
 		t.Run(string(kind), func(t *testing.T) {
+			t.Run("doctor", func(t *testing.T) { examined(t, kind) })
 			if !kind.Profile().KeepsRecords {
 				t.Run("refused", func(t *testing.T) { refusedWithoutRecords(t, kind) })
 				return
@@ -112,6 +114,41 @@ func representatives(p tokens.Profile) []keyring.Algorithm {
 		}
 	}
 	return list
+}
+
+// examined: the operator's tool says of a token what the provider can do with it.
+func examined(t *testing.T, kind tokens.Kind) {
+	token, profile := tokens.New(t, kind), kind.Profile()
+	t.Setenv("HSM_PIN", token.PIN)
+	args := []string{"doctor", "-module-path", token.Module, "-token-label", token.Label}
+	if token.Parameters != "" {
+		args = append(args, "-module-parameters", token.Parameters)
+	}
+	var b strings.Builder
+	code := assembly.Command(t.Context(), "test", args, &b, &b)
+	out := strings.Join(strings.Fields(b.String()), " ")
+	want := []string{token.Serial, "The provider can work with this token."}
+	if !profile.KeepsRecords {
+		want = []string{token.Serial, "FAILED records: This token keeps no private data objects", "The provider could not work."}
+	}
+	for _, each := range []struct {
+		able             bool
+		ability, warning string
+	}{
+		{profile.Enforcement == keyring.EnforcedByHSM, "is refused by the token", "goes on doing what was switched off"},
+		{profile.Attests, "tells truthfully where a key was generated", "does not prove where a key was generated"},
+		{profile.Can(keyring.HMACSHA256, keyring.Sign), "HMAC_SHA256", "shared_secret cannot be issued"},
+	} {
+		if each.able {
+			want = append(want, each.ability)
+		} else {
+			want = append(want, each.warning)
+		}
+	}
+	expect(t, out, want...)
+	if wantCode := map[bool]int{true: 0, false: 1}[profile.KeepsRecords]; code != wantCode {
+		t.Errorf("exit code %d, want %d:\n%s", code, wantCode, out)
+	}
 }
 
 // refusedWithoutRecords: a token that keeps no data objects is refused at plan, with

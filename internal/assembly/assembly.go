@@ -50,6 +50,19 @@ func Provider(version string) (construct func() provider.Provider, shut func()) 
 // clock. It does no I/O: the module is opened when it is first needed, and closed,
 // with every session, by the returned function.
 func Services(s config.Settings, now func() time.Time) (services *hsmprovider.Services, shut func() error) {
+	token, records := prepare(s)
+	host, _ := os.Hostname() // only shown to people and compared with itself
+	return Join(lifecycle.Config{
+		Token: hsm.Healing(hsm.New(token)), Catalog: catalog.Of[*keyring.Key](records, catalog.Keys),
+		Environment: environment.New(s.Environment, s.Actor, records), Actor: s.Actor, Now: now,
+		Run: randomRun(), Host: host, PID: os.Getpid(),
+		Alive: alive(host),
+	}, catalog.Of[*credential.Credential](records, catalog.Credentials), catalog.Of[*policy.Policy](records, catalog.Policies)), token.Close
+}
+
+// prepare returns the token that the settings select, and the records that are kept on it. It
+// does no I/O.
+func prepare(s config.Settings) (*cryptoki.Token, *catalog.Catalog) {
 	token := cryptoki.New(cryptoki.Config{
 		ModulePath: s.ModulePath, Parameters: s.ModuleParameters,
 		Select: cryptoki.Selector{
@@ -66,14 +79,7 @@ func Services(s config.Settings, now func() time.Time) (services *hsmprovider.Se
 		Logger:      hsmprovider.LogProgress,
 		Witness:     catalog.Witness(),
 	})
-	records := catalog.New(token)
-	host, _ := os.Hostname() // only shown to people and compared with itself
-	return Join(lifecycle.Config{
-		Token: hsm.Healing(hsm.New(token)), Catalog: catalog.Of[*keyring.Key](records, catalog.Keys),
-		Environment: environment.New(s.Environment, s.Actor, records), Actor: s.Actor, Now: now,
-		Run: randomRun(), Host: host, PID: os.Getpid(),
-		Alive: alive(host),
-	}, catalog.Of[*credential.Credential](records, catalog.Credentials), catalog.Of[*policy.Policy](records, catalog.Policies)), token.Close
+	return token, catalog.New(token)
 }
 
 // Join makes the services of one environment: that of keys as configured, those of

@@ -21,6 +21,9 @@ type Input struct {
 	PIN                                      secret.Value
 	Environment, Actor                       string
 	MaxSessions                              *int64
+	// AnyEnvironment says that no environment has to be named: whoever gives it only
+	// looks, at a token of whichever environment.
+	AnyEnvironment bool
 }
 
 // Settings is the resolved result.
@@ -38,7 +41,8 @@ type Settings struct {
 	// token that needs no login never asks. A file that cannot be read, is empty
 	// or is longer than any PIN is fault.Invalid too.
 	PIN func() (secret.Value, error)
-	// Environment is the name that the token must be stamped with.
+	// Environment is the name that the token must be stamped with. It is empty only with
+	// Input.AnyEnvironment.
 	Environment string
 	// Actor is who is recorded as having done things, never empty.
 	Actor string
@@ -76,10 +80,13 @@ func Resolve(in Input, getenv func(string) string, user func() string) (Settings
 	report(err...)
 	report(s.choosePIN(in, u, getenv)...)
 
-	if s.Environment = cmp.Or(in.Environment, getenv(envEnvironment)); s.Environment == "" {
+	s.Environment = cmp.Or(in.Environment, getenv(envEnvironment))
+	switch {
+	case s.Environment == "" && in.AnyEnvironment:
+	case s.Environment == "":
 		report(invalid("environment", "No environment is named.",
 			"Set environment, or the variable HSM_ENVIRONMENT, to the name of the environment that the token serves. A new token is stamped with it, and a token with another stamp is refused."))
-	} else if !environmentName.MatchString(s.Environment) {
+	case !environmentName.MatchString(s.Environment):
 		report(invalid("environment", fmt.Sprintf("%q is not a usable name for an environment.", s.Environment),
 			"Use 1 to 63 letters, digits, dots, underscores and hyphens."))
 	}

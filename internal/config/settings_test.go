@@ -52,6 +52,15 @@ func TestResolve(t *testing.T) {
 		want config.Settings
 	}{
 		"URI": {in: config.Input{URI: goodURI, Environment: "prod"}, want: byURI},
+		"whichever environment": {
+			in:   config.Input{URI: "pkcs11:slot-id=5?module-path=/m.so", AnyEnvironment: true},
+			want: config.Settings{ModulePath: "/m.so", SlotID: new(uint(5)), Actor: "carol@build"},
+		},
+		"whichever environment, and one that is named": {
+			in:   config.Input{URI: "pkcs11:slot-id=5?module-path=/m.so", AnyEnvironment: true},
+			env:  map[string]string{"HSM_ENVIRONMENT": "prod"},
+			want: config.Settings{ModulePath: "/m.so", SlotID: new(uint(5)), Environment: "prod", Actor: "carol@build"},
+		},
 		"URI with a slot alone": {
 			in:   config.Input{URI: "pkcs11:slot-id=5?module-path=/m.so", Environment: "prod"},
 			want: config.Settings{ModulePath: "/m.so", SlotID: new(uint(5)), Environment: "prod", Actor: "carol@build"},

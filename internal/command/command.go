@@ -1,0 +1,123 @@
+// Package command is the face that an operator sees who starts the provider's binary by
+// hand: what it is, which version, and whether it could work with a token.
+//
+// It translates and decides nothing, like package provider. It changes nothing on a
+// token, and takes no PIN as an argument, where every user of the host could read it.
+package command
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/keystead/terraform-provider-hsm/internal/config"
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
+)
+
+// The exit codes. A script tells by them what it cannot read.
+const (
+	exitFine   = 0
+	exitFailed = 1 // what was asked for was tried, and the answer is no
+	exitUsage  = 2 // what was asked for was not understood
+)
+
+// Token is the token as an operator's tool looks at it. Every error is a *fault.Error.
+type Token interface {
+	// Info describes the token. Needs no login.
+	Info(ctx context.Context) (keyring.TokenInfo, error)
+	// Capabilities tells what the token can do; logs in, and may make and drop
+	// throw-away keys.
+	Capabilities(ctx context.Context) (keyring.Capabilities, error)
+	// Environment returns the name that the token is stamped with, empty if it bears no
+	// stamp and no records either. A token on which no record can be kept is
+	// fault.Unsupported.
+	Environment(ctx context.Context) (string, error)
+	// Warnings lists what was noticed by now although nothing failed, in whole sentences.
+	Warnings() []string
+}
+
+// Config is what the commands need of the world.
+type Config struct {
+	Version        string // of the provider
+	Stdout, Stderr io.Writer
+	Getenv         func(name string) string
+	// Open returns the token that the settings select, and what closes it. It does no
+	// I/O: the module is opened when the token is first asked something.
+	Open func(config.Settings) (token Token, shut func() error)
+}
+
+// command is one of the words that may follow the binary's name.
+type command struct {
+	name, summary string
+	run           func(ctx context.Context, c Config, args []string) int
+}
+
+// commands lists them in the order in which they are shown.
+func commands() []command {
+	return []command{
+		{"doctor", "open the token and say what it is, what it can do and what is unsafe about it", doctor},
+		{"version", "print the version, and what it was built from", version},
+	}
+}
+
+// Run carries out what the arguments say, and returns the exit code: 0 if all is well, 1
+// if the answer is no, 2 if the arguments say nothing that could be done.
+func Run(ctx context.Context, c Config, args []string) int {
+	if len(args) == 0 {
+		_, _ = fmt.Fprint(c.Stderr, overview())
+		return exitUsage
+	}
+	switch args[0] {
+	case "help", "-h", "-help", "--help":
+		_, _ = fmt.Fprint(c.Stdout, overview())
+		return exitFine
+	case "-version", "--version":
+		args = append([]string{"version"}, args[1:]...)
+	}
+	for _, each := range commands() {
+		if each.name == args[0] {
+			return each.run(ctx, c, args[1:])
+		}
+	}
+	_, _ = fmt.Fprintf(c.Stderr, "There is no command %q.\n\n%s", args[0], overview())
+	return exitUsage
+}
+
+// overview is what somebody is told who starts the binary by hand.
+func overview() string {
+	var b strings.Builder
+	b.WriteString(`This is the provider "hsm" for Terraform and OpenTofu: keys that live in a PKCS#11 hardware
+security module. Terraform starts it by itself; started by hand it is a tool for operators.
+
+Usage: terraform-provider-hsm COMMAND [ARGUMENTS]
+
+`)
+	for _, each := range commands() {
+		fmt.Fprintf(&b, "  %-9s %s\n", each.name, each.summary)
+	}
+	b.WriteString(`
+"terraform-provider-hsm COMMAND -h" lists a command's arguments. To have Terraform use it, name
+keystead/hsm in a required_providers block. Documentation:
+https://registry.terraform.io/providers/keystead/hsm/latest/docs
+`)
+	return b.String()
+}
+
+// parse reads a command's arguments. When it returns false the command is over, with the
+// exit code.
+func parse(c Config, flags *flag.FlagSet, args []string) (code int, ok bool) {
+	flags.SetOutput(c.Stderr)
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return exitFine, false
+	case err != nil: // the flag package has said what
+		return exitUsage, false
+	case flags.NArg() > 0:
+		_, _ = fmt.Fprintf(c.Stderr, "%s takes no argument %q.\n", flags.Name(), flags.Arg(0))
+		return exitUsage, false
+	}
+	return exitFine, true
+}
