@@ -37,8 +37,8 @@ for ((i = 1; i <= 2; i++)); do
   run "kills-$i" torture '^(TestKills|TestPINGuard)$' "$i/2" &
 done
 run direct torture '^TestKillsOfSoftHSM$' "" &
+run rivals acceptance '^TestRivals' "" &
 wait
-run rivals acceptance '^TestRivals' ""
 
 # The lines that the tests print, those of one class added up number by number.
 echo
