@@ -17,6 +17,7 @@ import (
 var version = "dev"
 
 func main() {
+	parent := os.Getppid() // first of all: whoever dies later is noticed
 	debug := len(os.Args) == 2 && (os.Args[1] == "-debug" || os.Args[1] == "--debug")
 	if !debug && (len(os.Args) > 1 || os.Getenv(cookie) == "") {
 		os.Exit(operate(os.Args[1:]))
@@ -24,7 +25,7 @@ func main() {
 	provider, shut := assembly.Provider(version)
 	if !debug {
 		tune()
-		go endWithParent(shut)
+		go endWithParent(parent, shut)
 	}
 	err := providerserver.Serve(context.Background(), provider, providerserver.ServeOpts{
 		Address: "registry.terraform.io/keystead/hsm", Debug: debug,

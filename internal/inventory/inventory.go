@@ -5,6 +5,7 @@ package inventory
 
 import (
 	"encoding/hex"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -27,6 +28,7 @@ type Object struct {
 	Class     uint   // CKO_…
 	ID, Label string // the id in hexadecimal
 	Protects  bool   // it may sign, encrypt or wrap
+	Public    string // the point or modulus of a public key, in hexadecimal
 }
 
 // IsPublic reports whether it is the public half of a pair.
@@ -103,10 +105,14 @@ func (i *Inventory) read(ctx *pkcs11.Ctx, session pkcs11.SessionHandle) error {
 				values = append(values, data{label: string(get(pkcs11.CKA_LABEL)), value: get(pkcs11.CKA_VALUE)})
 			}
 		case pkcs11.CKO_SECRET_KEY, pkcs11.CKO_PRIVATE_KEY, pkcs11.CKO_PUBLIC_KEY:
-			i.Objects = append(i.Objects, Object{
+			o := Object{
 				Class: class, ID: hex.EncodeToString(get(pkcs11.CKA_ID)), Label: string(get(pkcs11.CKA_LABEL)),
 				Protects: is(pkcs11.CKA_SIGN) || is(pkcs11.CKA_ENCRYPT) || is(pkcs11.CKA_WRAP),
-			})
+			}
+			if o.IsPublic() {
+				o.Public = hex.EncodeToString(slices.Concat(get(pkcs11.CKA_EC_POINT), get(pkcs11.CKA_MODULUS)))
+			}
+			i.Objects = append(i.Objects, o)
 		default:
 			i.flaw("an object has the class %d and the label %q", class, get(pkcs11.CKA_LABEL))
 		}
@@ -124,6 +130,28 @@ func (i *Inventory) Secrets() (ids []string) {
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+// publics holds the public keys by id.
+func (i *Inventory) publics() map[string]string {
+	all := map[string]string{}
+	for _, o := range i.Objects {
+		if o.IsPublic() {
+			all[o.ID] = o.Public
+		}
+	}
+	return all
+}
+
+// living lists the labels of what was not removed.
+func (i *Inventory) living() (labels []string) {
+	for name := range i.Keys {
+		labels = append(labels, "key/"+name)
+	}
+	labels = slices.AppendSeq(labels, maps.Keys(i.Others))
+	labels = slices.DeleteFunc(labels, func(label string) bool { return !i.Lives(label) })
+	slices.Sort(labels)
+	return labels
 }
 
 // Lives reports whether there is a record of a label, and of something that was not

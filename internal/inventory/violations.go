@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Violations lists what must not be whenever no run is under way: an object without a
@@ -115,7 +116,7 @@ func (i *Inventory) Lost(before *Inventory) []string {
 		}
 		for n, v := range was.Versions {
 			switch now := is.Versions[n]; {
-			case v.Pending: // it was never anybody's
+			case now == nil && v.Pending: // it was never anybody's, but its number stays used
 			case now == nil:
 				say("key %s version %d: its record", name, n)
 			case now.Ref.ID != v.Ref.ID:
@@ -145,17 +146,62 @@ func (i *Inventory) Lost(before *Inventory) []string {
 	return lost
 }
 
-// Destroyed lists the versions that were destroyed since, according to their records, but
-// for those with the ids that were meant to be.
-func (i *Inventory) Destroyed(before *Inventory, meant []string) (versions []string) {
+// Astray lists what a change that was disturbed has left otherwise than one that was not:
+// a key that is gone although it would be there, whatever its record says of it; a version
+// destroyed that was active, and would not be destroyed; another public key under an id; something that lives and
+// should not, or the other way round. More versions than without the disturbance are
+// none of that.
+func (i *Inventory) Astray(before, undisturbed *Inventory) []string {
+	var astray []string
+	say := func(format string, args ...any) { astray = append(astray, fmt.Sprintf(format, args...)) }
+	had, kept, have := before.Secrets(), undisturbed.Secrets(), i.Secrets()
+	for _, id := range had {
+		if slices.Contains(kept, id) && !slices.Contains(have, id) {
+			say("the private or secret key with the id %s is gone", id)
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(i.Keys)) {
 		for n, v := range i.Keys[name].Versions {
 			was := before.Keys[name]
-			wasBefore := was != nil && was.Versions[n] != nil && !was.Versions[n].DestroyedAt.IsZero()
-			if !v.DestroyedAt.IsZero() && !wasBefore && !slices.Contains(meant, v.Ref.ID) {
-				versions = append(versions, fmt.Sprintf("key %s version %d: destroyed, and nobody asked for that", name, n))
+			before := was != nil && was.Versions[n] != nil && !was.Versions[n].DestroyedAt.IsZero()
+			meant := slices.Contains(had, v.Ref.ID) && !slices.Contains(kept, v.Ref.ID)
+			if !v.DestroyedAt.IsZero() && !v.ActivatedAt.IsZero() && !before && !meant {
+				say("key %s version %d: it was active, and is destroyed without being asked to", name, n)
 			}
 		}
 	}
-	return versions
+	public := i.publics()
+	for id, was := range before.publics() {
+		if now, ok := public[id]; ok && now != was {
+			say("the public key with the id %s is another one", id)
+		}
+	}
+	if got, want := i.living(), undisturbed.living(); !slices.Equal(got, want) {
+		say("alive are %q, and should be %q", got, want)
+	}
+	return astray
+}
+
+// Shape tells in a line what is there and in which state, without ids and times: the same
+// change leaves the same shape.
+func (i *Inventory) Shape() string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(i.Keys)) {
+		k := i.Keys[name]
+		action := ""
+		if k.Tombstone != nil {
+			action = k.Tombstone.Action
+		}
+		fmt.Fprintf(&b, "key %s, enabled %t, removed %q:", name, k.Spec.Enabled, action)
+		for _, n := range slices.Sorted(maps.Keys(k.Versions)) {
+			v := k.Versions[n]
+			fmt.Fprintf(&b, " %d %t %t %t %t %t %t;", n, v.Pending, !v.ActivatedAt.IsZero(), !v.DeactivatedAt.IsZero(), !v.RevokedAt.IsZero(), !v.DestroyedAt.IsZero(), k.Protects(v))
+		}
+	}
+	for _, label := range slices.Sorted(maps.Keys(i.Others)) {
+		r := i.Others[label].body()
+		fmt.Fprintf(&b, " %s: lives %t, counter %d, %d versions;", label, i.Lives(label), r.Counter, len(r.Versions))
+	}
+	fmt.Fprintf(&b, " %d objects", len(i.Objects))
+	return b.String()
 }

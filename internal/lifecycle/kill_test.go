@@ -150,6 +150,13 @@ func TestKilledAtEveryWrite(t *testing.T) {
 						if got := m.Key("orders").Counter; got > tc.newest+1 {
 							t.Errorf("counter %d: more than one number was lost to one kill", got)
 						}
+						for number, v := range m.Key("orders").Versions {
+							wanted := clean.Key("orders").Versions[number]
+							isWanted := wanted != nil && !wanted.DestroyedAt.IsZero()
+							if !v.DestroyedAt.IsZero() && !v.ActivatedAt.IsZero() && !isWanted {
+								t.Errorf("version %d was active, and is destroyed without being asked to", number)
+							}
+						}
 					})
 				}
 			}

@@ -77,7 +77,7 @@ func verdict(k *keyring.Key, v *keyring.Version, seen Sighting, underWork bool) 
 	switch {
 	case seen.Secrets == 0:
 		return broken(fmt.Sprintf("The private or secret key object (CKA_ID %s) is no longer on the token, though its record is: somebody removed it, or gave it another CKA_ID.", v.Ref.ID),
-			"Restore the object from the HSM's backup. If it is lost for good, add the version to the rotation's revoke map and run `terraform apply -refresh=false`: a new version takes over.")
+			"Restore the object from the HSM's backup. If it is lost for good, add the version to the revoke map of its hsm_key_rotation (make one if there is none) and run `terraform apply -refresh=false`: a new version takes over.")
 	case underWork:
 		return nil
 	case seen.Secrets > 1 || seen.Publics > wantPublic:
@@ -89,7 +89,7 @@ func verdict(k *keyring.Key, v *keyring.Version, seen Sighting, underWork bool) 
 	case v.Ref.Pair && !slices.Equal(seen.PublicKey, v.PublicKey):
 		return broken(fmt.Sprintf("The public key object with CKA_ID %s is not the one that was recorded: somebody replaced it.", v.Ref.ID),
 			"Put the recorded public key (public_key_pem in the state) back, and find out who changed it. If the whole pair was replaced and the recorded key is lost for good, "+
-				"add the version to the rotation's revoke map and run `terraform apply -refresh=false`: a new version takes over, and what is under this CKA_ID is switched off.")
+				"add the version to the revoke map of its hsm_key_rotation (make one if there is none) and run `terraform apply -refresh=false`: a new version takes over, and what is under this CKA_ID is switched off.")
 	}
 	return nil
 }
@@ -99,7 +99,7 @@ func verdict(k *keyring.Key, v *keyring.Version, seen Sighting, underWork bool) 
 func (s *Service) identify(ctx context.Context, k *keyring.Key, v *keyring.Version, seen Sighting) error {
 	replaced := func(evidence string) error {
 		return broken(k, v, fmt.Sprintf("The private or secret key object with CKA_ID %s is not the key that was recorded: somebody replaced it. %s", v.Ref.ID, evidence),
-			"Restore the object from the HSM's backup, and find out who replaced it. If the recorded key is lost for good, add the version to the rotation's revoke map "+
+			"Restore the object from the HSM's backup, and find out who replaced it. If the recorded key is lost for good, add the version to the revoke map of its hsm_key_rotation (make one if there is none) "+
 				"and run `terraform apply -refresh=false`: a new version takes over, and what is under this CKA_ID is switched off.")
 	}
 	if seen.Algorithm != v.Algorithm {

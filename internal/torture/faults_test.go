@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
@@ -57,26 +58,30 @@ func failures(calls int, random *rand.Rand) (all []failure) {
 }
 
 // TestFaults fails single calls of each verb, and checks what comes of it: the error is
-// the module's and blames nobody, nothing is lost, and the same verb again ends well, in
-// the same run or in the next one.
+// the module's and blames nobody, what is said to be done is done, nothing is lost, and
+// the same verb again ends well, in the same run or in the next one.
 func TestFaults(t *testing.T) {
 	random := seeded(t)
-	total, possible, healed := 0, 0, 0
+	total, possible, healed, idle := 0, 0, 0, 0
 	for _, name := range slices.Sorted(maps.Keys(verbs())) {
 		v := verbs()[name]
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			began := b.prepare(v)
-			cases := shard(failures(b.calls(v), random))
+			before := b.inventory()
+			calls := b.calls(v)
+			clean := b.inventory()
+			cases := shard(failures(calls, random))
 			possible += len(cases)
 			if !long() {
 				cases = cases[:min(len(cases), 8)]
 			}
-			began.restore(t)
-			before := b.inventory()
 			for _, f := range cases {
 				began.restore(t)
-				if b.fails(v, f, before, random.IntN(2) == 0) {
+				switch b.fails(v, f, before, clean, random.IntN(2) == 0) {
+				case neverCalled:
+					idle++
+				case unharmed:
 					healed++
 				}
 				total++
@@ -86,7 +91,10 @@ func TestFaults(t *testing.T) {
 			}
 		})
 	}
-	summarise(t, "faults of the module", total, "of %d calls × codes × forms, %d of them without any effect", possible, healed)
+	if idle*100 > total {
+		t.Errorf("in %d of %d cases nothing failed: the call did not come", idle, total)
+	}
+	summarise(t, "faults of the module", total-idle, "of %d calls × codes × forms, %d of them without any effect", possible, healed)
 }
 
 // calls counts the calls of a verb, without those by which a run finds out what the
@@ -111,26 +119,54 @@ func (b *bench) begin(v verb, services *provider.Services) {
 	b.module.Count()
 }
 
-// fails carries out a verb with one failing call, and reports whether that had no effect.
-func (b *bench) fails(v verb, f failure, before *inventory.Inventory, sameRun bool) (unharmed bool) {
+// effect is what a failing call came to.
+type effect uint8
+
+const (
+	neverCalled effect = iota // the verb took another way
+	unharmed                  // the verb was carried out all the same
+	reported                  // as an error
+)
+
+// fails carries out a verb with one failing call, and then once more.
+func (b *bench) fails(v verb, f failure, before, clean *inventory.Inventory, sameRun bool) effect {
 	b.t.Helper()
 	say := func(format string, args ...any) { b.t.Errorf("%v: %s", f, fmt.Sprintf(format, args...)) }
 	services, end := b.run()
 	b.begin(v, services)
 	b.module.Act(f.how, f.call, 1, f.code)
 	err := v.do(b.t.Context(), services)
+	times, on := b.module.Acted()
 	b.module.Behave()
+	if times == 0 && err == nil {
+		end()
+		return neverCalled
+	}
 	if err != nil {
-		if wrong := misleading(err); wrong != "" {
-			say("%s: %v", wrong, err)
+		if wrong := misleading(err, on, f.code); wrong != "" {
+			say("%s: %s: %v", on, wrong, err)
 		}
 	}
-	unharmed = err == nil
-	if _, on := b.module.Acted(); err != nil && f.how == interposer.FailBefore && slices.Contains(losses, f.code) && !slices.Contains(opening, on.String()) {
+	if err != nil && f.how == interposer.FailBefore && slices.Contains(losses, f.code) && !slices.Contains(opening, on.String()) {
 		say("%s: a lost session is not healed: %v", on, err)
 	}
 	if logins := b.module.Calls(interposer.Login); logins > 2 {
 		say("%d logins", logins)
+	}
+	if err == nil && !sameRun { // what was said to be done
+		end()
+		after := b.inventory()
+		if bad := slices.Concat(after.Violations(), after.Lost(before), after.Astray(before, clean)); len(bad) > 0 {
+			say("%s: %q", on, bad)
+		}
+		if got, want := after.Shape(), clean.Shape(); got != want {
+			say("%s: no error, and there is\n%s\nwhere there should be\n%s", on, got, want)
+		}
+		return unharmed
+	}
+	came := unharmed
+	if err != nil {
+		came = reported
 	}
 
 	// A refused PIN is final for the process, whoever refused it.
@@ -149,28 +185,22 @@ func (b *bench) fails(v verb, f failure, before *inventory.Inventory, sameRun bo
 	}
 	end()
 	after := b.inventory()
-	if bad := append(after.Violations(), after.Lost(before)...); len(bad) > 0 {
+	if bad := slices.Concat(after.Violations(), after.Lost(before), after.Astray(before, clean)); len(bad) > 0 {
 		say("then again, in the same run: %v: %q", sameRun, bad)
 	}
-	return unharmed
+	return came
 }
 
 // misleading says what is wrong with an error that a failing module caused.
-func misleading(err error) string {
+func misleading(err error, on interposer.Function, code uint) string {
 	f, ok := errors.AsType[*fault.Error](err)
 	switch {
 	case !ok:
 		return "this is no fault"
 	case !slices.Contains(blameless, f.Kind):
 		return fmt.Sprintf("this says %q", f.Kind)
-	case f.Op == "" || !hasCode(err):
+	case f.Op == "" || !strings.Contains(err.Error(), on.String()+": "+cryptoki.ReturnName(code)):
 		return "this does not name the call that failed"
 	}
 	return ""
-}
-
-// hasCode reports whether an error names a PKCS#11 function and code somewhere.
-func hasCode(err error) bool {
-	_, ok := cryptoki.Code(err)
-	return ok
 }

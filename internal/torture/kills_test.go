@@ -30,7 +30,7 @@ type site struct {
 	token0   *snapshot // as of before the change
 	state0   []byte
 	before   *inventory.Inventory
-	doomed   []string // ids of the keys that the change destroys when it is left alone
+	clean    *inventory.Inventory // as of after the change when it is left alone
 	stranger []string
 }
 
@@ -118,9 +118,8 @@ func (p *site) writes() int {
 	p.work.must(p.change()...)
 	if count := p.module.Counted(); count > 0 {
 		p.server.Drained()
-		left := p.inventory().Secrets()
-		p.doomed = slices.DeleteFunc(p.before.Secrets(), func(id string) bool { return slices.Contains(left, id) })
-		p.check("undisturbed", false)
+		p.clean = p.inventory()
+		p.check("undisturbed", p.before, false)
 		return count
 	}
 	p.t.Fatal("the change writes nothing")
@@ -173,8 +172,18 @@ func (p *site) recover(what string) (imported bool) {
 	return imported
 }
 
-// check reads the token through an independent path, and plans once more.
-func (p *site) check(what string, plan bool) {
+// wreck is what a kill has left.
+func (p *site) wreck() *inventory.Inventory {
+	p.t.Helper()
+	p.module.Behave()
+	p.server.Drained()
+	return p.inventory()
+}
+
+// check reads the token through an independent path, and plans once more. Nothing may be
+// lost of what was there before the change, nor of what a kill had left: no number of it,
+// even of a version of which nothing came, is given to another key.
+func (p *site) check(what string, wreck *inventory.Inventory, plan bool) {
 	p.t.Helper()
 	p.server.Drained()
 	now := p.inventory()
@@ -182,7 +191,7 @@ func (p *site) check(what string, plan bool) {
 	if _, ok := now.Keys["orders"]; ok {
 		strangers = nil // it was adopted
 	}
-	if bad := slices.Concat(now.Violations(strangers...), now.Lost(p.before), now.Destroyed(p.before, p.doomed)); len(bad) > 0 {
+	if bad := slices.Concat(now.Violations(strangers...), now.Lost(p.before), now.Lost(wreck), now.Astray(p.before, p.clean)); len(bad) > 0 {
 		p.t.Errorf("%s: %q", what, bad)
 	}
 	if plan {
@@ -238,10 +247,11 @@ func TestKills(t *testing.T) {
 						double++
 					}
 				}
+				left := p.wreck()
 				if p.recover(what) {
 					imports++
 				}
-				p.check(what, true)
+				p.check(what, left, true)
 			}
 			p.restore()
 			began := time.Now()
@@ -259,10 +269,11 @@ func TestKills(t *testing.T) {
 					p.restore()
 					p.work.signalled(after, way.signal, way.all, p.change()...)
 					*way.count++
+					left := p.wreck()
 					if p.recover(what) {
 						imports++
 					}
-					p.check(what, true)
+					p.check(what, left, true)
 				}
 			}
 		})

@@ -25,12 +25,18 @@ var mirror = sync.OnceValues(func() (settings string, err error) {
 	if err != nil {
 		return "", err
 	}
+	built := filepath.Join(dir, "provider")
+	if out, err := exec.Command("go", "build", "-o", built, "../..").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
 	for _, host := range []string{"registry.terraform.io", "registry.opentofu.org"} {
 		binary := filepath.Join(dir, host, "keystead", "hsm", "0.0.1", runtime.GOOS+"_"+runtime.GOARCH, "terraform-provider-hsm_v0.0.1")
-		build := exec.Command("go", "build", "-o", binary, "../..")
-		if out, err := build.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("go build: %w\n%s", err, out)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(binary), 0o700), os.Link(built, binary)); err != nil {
+			return "", err
 		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "tmp"), 0o700); err != nil {
+		return "", err
 	}
 	settings = filepath.Join(dir, "cli.tfrc")
 	text := fmt.Sprintf("provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", dir)
@@ -40,8 +46,10 @@ var mirror = sync.OnceValues(func() (settings string, err error) {
 // TestMain removes what the tests share.
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if settings, err := mirror(); err == nil && usedMirror {
-		_ = os.RemoveAll(filepath.Dir(settings))
+	if usedMirror {
+		if settings, err := mirror(); err == nil {
+			_ = os.RemoveAll(filepath.Dir(settings))
+		}
 	}
 	os.Exit(code)
 }
@@ -68,7 +76,8 @@ func newWorkdir(t *testing.T, configuration string) *workdir {
 	if w.cli == "" {
 		t.Fatal("TF_ACC_TERRAFORM_PATH does not name a CLI: run `make test` or `make torture`")
 	}
-	w.env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+settings, "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "HSM_PIN="+softhsm.PIN)
+	w.env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+settings, "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "HSM_PIN="+softhsm.PIN,
+		"TMPDIR="+filepath.Join(filepath.Dir(settings), "tmp")) // a provider that is killed leaves its socket
 	w.configure(configuration)
 	w.must("init")
 	return w

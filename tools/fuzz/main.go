@@ -126,7 +126,7 @@ func (r *report) one(t target) {
 			r.print("the input is %s/%s; to run it again: go test -run='^%s$' ./%s\n", t.dir, said.input, said.test, t.dir)
 		}
 	case said.executions == 0:
-		r.print("%s: FAILED, as it ran nothing\n%s", t, said.rest)
+		r.print("%s: FAILED, as it ran nothing but what is kept; give it longer (-time)\n%s", t, said.rest)
 	default:
 		r.executions += said.executions
 		r.print("%s: %d executions\n", t, said.executions)

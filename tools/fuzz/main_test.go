@@ -70,7 +70,7 @@ func TestRun(t *testing.T) {
 		says   []string
 	}{
 		"runs":                              {ranWell, nil, true, []string{"a FuzzA: 200000 executions", "fuzzed: 1 targets, 200000 executions, 0 failed"}},
-		"runs nothing but the corpus":       {onlyTheCorpus, nil, false, []string{"a FuzzA: FAILED, as it ran nothing", "FAILED: 1 of 1 fuzz targets: FuzzA"}},
+		"runs nothing but the corpus":       {onlyTheCorpus, nil, false, []string{"a FuzzA: FAILED, as it ran nothing but what is kept", "FAILED: 1 of 1 fuzz targets: FuzzA"}},
 		"is not there":                      {notThere, nil, false, []string{"ran nothing", "no fuzz tests to fuzz"}},
 		"says nothing":                      {"", nil, false, []string{"ran nothing"}},
 		"is broken by an input":             {broken, failure, false, []string{"FAILED after 1234 executions", "a_test.go:7: oh", "a/testdata/fuzz/FuzzA/771e938e4458e983", "go test -run='^FuzzA/771e938e4458e983$' ./a"}},
