@@ -26,9 +26,7 @@ func TestDelays(t *testing.T) {
 			b := newBench(t)
 			began := b.prepare(v)
 			before := b.inventory()
-			b.module.Delay(time.Millisecond)
-			calls := b.calls(v)
-			b.module.Behave()
+			calls := b.calls(v, time.Millisecond)
 			clean := b.inventory()
 			if bad := append(clean.Violations(), clean.Lost(before)...); len(bad) > 0 {
 				t.Errorf("nothing but slow: %q", bad)

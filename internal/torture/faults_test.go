@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
@@ -69,7 +70,7 @@ func TestFaults(t *testing.T) {
 			b := newBench(t)
 			began := b.prepare(v)
 			before := b.inventory()
-			calls := b.calls(v)
+			calls := b.calls(v, 0)
 			clean := b.inventory()
 			cases := shard(failures(calls, random))
 			possible += len(cases)
@@ -98,11 +99,13 @@ func TestFaults(t *testing.T) {
 }
 
 // calls counts the calls of a verb, without those by which a run finds out what the
-// token can do: they are a verb of their own.
-func (b *bench) calls(v verb) int {
+// token can do: they are a verb of their own. Each call takes so much longer.
+func (b *bench) calls(v verb, delay time.Duration) int {
 	services, end := b.run()
 	defer end()
 	b.begin(v, services)
+	b.module.Delay(delay)
+	defer b.module.Behave()
 	if err := v.do(b.t.Context(), services); err != nil {
 		b.t.Fatalf("undisturbed: %v", err)
 	}
