@@ -142,6 +142,10 @@ func (p *site) recover(what string) (imported bool) {
 	for range 4 {
 		out, code := p.work.run(p.change()...)
 		if code == 0 {
+			if imported && p.disturb.pause != "" { // with what was rotated once more, another overlap of a second is about to end
+				time.Sleep(1500 * time.Millisecond)
+				p.work.must(p.change()...)
+			}
 			return imported
 		}
 		blocks := taken.FindAllStringSubmatch(strings.ReplaceAll(out, "│", ""), -1)
