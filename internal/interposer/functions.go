@@ -2,6 +2,8 @@
 
 package interposer
 
+import "iter"
+
 // Function is the place of a function in CK_FUNCTION_LIST (PKCS #11 version 2.40,
 // pkcs11f.h).
 type Function int
@@ -34,6 +36,17 @@ func (f Function) String() string {
 		return "no function"
 	}
 	return names[f]
+}
+
+// Functions yields all of them.
+func Functions() iter.Seq[Function] {
+	return func(yield func(Function) bool) {
+		for f := range names {
+			if !yield(Function(f)) {
+				return
+			}
+		}
+	}
 }
 
 // Writes are the functions that may change what is on the token.

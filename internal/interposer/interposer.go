@@ -31,7 +31,7 @@ type Module struct {
 
 // control is struct control of module/interposer.c.
 type control struct {
-	counted, from, times, action, value, acted, actedOn, wait, lockAt, wrong, lasting atomic.Uint64
+	counted, from, times, action, value, acted, actedOn, wait, lockAt, wrong, remote, most, lasting atomic.Uint64
 
 	isCounted, calls [len(names)]atomic.Uint64
 }
@@ -120,6 +120,7 @@ func (m *Module) count(lasting uint64, which func(Function) bool) {
 		m.control.calls[f].Store(0)
 	}
 	m.control.counted.Store(0)
+	m.control.most.Store(0)
 }
 
 // Counted is how many calls were counted.
@@ -152,8 +153,15 @@ func (m *Module) Behave() {
 	m.control.wait.Store(0)
 }
 
-// Delay makes each call take longer.
+// Delay makes each counted call take longer. Calls that overlap wait at the same time.
 func (m *Module) Delay(by time.Duration) { m.control.wait.Store(uint64(by.Microseconds())) }
+
+// Remote makes the module pass for one of an HSM in the network: it is thread-safe, and
+// nobody can tell by its manufacturer which one is behind it.
+func (m *Module) Remote() { m.control.remote.Store(1) }
+
+// Overlapped is how many calls were delayed at the same time, at most.
+func (m *Module) Overlapped() int { return int(m.control.most.Load()) }
 
 // LockPIN makes the token lock its user PIN at the so-manieth wrong one in a row, and say
 // so in its flags beforehand. wrong is how many were tried already.

@@ -82,6 +82,19 @@ func TestDelays(t *testing.T) {
 	}
 }
 
+// TestRemote: nothing tells that SoftHSM is behind it, and what it does is done all the same.
+func TestRemote(t *testing.T) {
+	token, m := through(t)
+	m.Remote()
+	token.Tool(t, generate...)
+	for _, command := range [][]string{{"--show-info"}, {"--list-slots"}} {
+		out, err := exec.Command("pkcs11-tool", append(command, "--module", token.Module)...).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "Interposer") || strings.Contains(string(out), "SoftHSM project") || strings.Contains(string(out), "SoftHSM v2") {
+			t.Errorf("%v\n%s", err, out)
+		}
+	}
+}
+
 // TestLocks: the third wrong PIN in a row locks the token, which says so before; the
 // right one resets the count.
 func TestLocks(t *testing.T) {

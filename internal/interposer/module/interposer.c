@@ -1,7 +1,8 @@
 /*
  * A PKCS#11 module that hands every call on to another one, and on demand does what
  * modules do on a bad day: it fails a call before or after carrying it out, kills the
- * process, waits, or locks the PIN after some wrong tries. REAL and CONTROL, the paths
+ * process, waits, or locks the PIN after some wrong tries. It can also pass for the module
+ * of an HSM far away, where calls take long and may overlap. REAL and CONTROL, the paths
  * of that module and of the memory by which a test steers it, are given at build time.
  *
  * All functions of PKCS #11 take words (integers no wider than long, or pointers), and
@@ -10,6 +11,7 @@
  */
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -24,11 +26,12 @@ typedef word (*function)(word, word, word, word, word, word, word, word);
 
 enum { functions = 68 }; /* of CK_FUNCTION_LIST in version 2.x */
 enum {
-	get_token_info = 6, login = 18, create_object = 20, copy_object = 21, destroy_object = 22, set_attribute_value = 25,
+	get_info = 2, get_token_info = 6, login = 18, create_object = 20, copy_object = 21, destroy_object = 22, set_attribute_value = 25,
 	generate_key = 58, generate_key_pair = 59, unwrap_key = 61, derive_key = 62
 };
 enum { pin_incorrect = 0xA0, pin_locked = 0xA4 };
 enum { pin_count_low = 0x10000, pin_final_try = 0x20000, pin_is_locked = 0x40000 };
+enum { manufacturer_in_info = 2, manufacturer_in_token_info = 32 }; /* after the version, after the label */
 enum { flags_at = 96 }; /* in CK_TOKEN_INFO, after label, manufacturer, model and serial */
 enum { nothing, kill_before, kill_after, fail_before, fail_after }; /* actions */
 
@@ -41,9 +44,11 @@ struct control {
 	_Atomic uint64_t value;     /* CKR_… that a failing call returns */
 	_Atomic uint64_t acted;     /* how often the action was taken */
 	_Atomic uint64_t acted_on;  /* the function it was first taken on, plus 1 */
-	_Atomic uint64_t wait;      /* microseconds that each call takes longer */
+	_Atomic uint64_t wait;      /* microseconds that each counted call takes longer */
 	_Atomic uint64_t lock_at;   /* wrong PINs that lock the token; 0 is never */
 	_Atomic uint64_t wrong;     /* wrong PINs since the last right one */
+	_Atomic uint64_t remote;    /* 1: it is not known by the name of the module behind it, and is thread-safe */
+	_Atomic uint64_t most;      /* calls that were waiting at the same time */
 	_Atomic uint64_t lasting;   /* 1: of calls that make or change objects, only those on token objects count */
 	_Atomic uint64_t is_counted[functions]; /* 1 for functions that are counted */
 	_Atomic uint64_t calls[functions];
@@ -125,10 +130,20 @@ static word token_info(word a, word b, word c, word d, word e, word f, word g, w
 	return rv;
 }
 
+/* unnamed puts another name in the place of a manufacturer's, and of the model's behind it: both are padded with blanks. */
+static word unnamed(word rv, char *manufacturer, size_t length) {
+	static const char name[] = "Interposer";
+	if (rv != 0 || !control->remote) return rv;
+	memset(manufacturer, ' ', length);
+	memcpy(manufacturer, name, sizeof name - 1);
+	return rv;
+}
+
 static word perform(int n, word a, word b, word c, word d, word e, word f, word g, word h) {
 	switch (n) {
 	case login: return login_with_lock(a, b, c, d, e, f, g, h);
-	case get_token_info: return token_info(a, b, c, d, e, f, g, h);
+	case get_info: return unnamed(real->function[n](a, b, c, d, e, f, g, h), (char *)a + manufacturer_in_info, 32);
+	case get_token_info: return unnamed(token_info(a, b, c, d, e, f, g, h), (char *)b + manufacturer_in_token_info, 48);
 	default: return real->function[n](a, b, c, d, e, f, g, h);
 	}
 }
@@ -138,14 +153,26 @@ static void die(void) {
 	for (;;) pause();
 }
 
+/* The module behind need not be thread-safe for this one to be. */
+static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+
+/* on_the_way is the time that calls spend between here and an HSM: in all sessions at the same time. */
+static void on_the_way(void) {
+	static _Atomic uint64_t travelling;
+	uint64_t now = ++travelling, most = control->most;
+	while (now > most && !atomic_compare_exchange_weak(&control->most, &most, now)) {}
+	usleep((useconds_t)control->wait);
+	travelling--;
+}
+
 static word call(int n, word a, word b, word c, word d, word e, word f, word g, word h) {
 	uint64_t number, action = nothing, none = 0;
 	int lasting = lasts(n, b, c, d, e, f, g);
 	word rv;
 	control->calls[n]++;
-	if (control->wait) usleep((useconds_t)control->wait);
 	if (control->is_counted[n] && (lasting || !control->lasting)) {
 		number = ++control->counted;
+		if (control->wait) on_the_way();
 		if (control->from && number >= control->from && number < control->from + control->times) action = control->action;
 	}
 	if (action != nothing) {
@@ -154,7 +181,9 @@ static word call(int n, word a, word b, word c, word d, word e, word f, word g, 
 	}
 	if (action == kill_before) die();
 	if (action == fail_before) return (word)control->value;
+	if (control->remote) pthread_mutex_lock(&one_at_a_time);
 	rv = perform(n, a, b, c, d, e, f, g, h);
+	if (control->remote) pthread_mutex_unlock(&one_at_a_time);
 	if (rv == 0 && !lasting) keep_track(n, d, e, f, g, h);
 	if (action == kill_after) die();
 	if (action == fail_after) return (word)control->value;
