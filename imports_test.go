@@ -66,7 +66,7 @@ var rules = map[string]rule{
 		internal: []string{"fault", "keyring", "catalog", "environment"}, foreign: []string{"github.com/cedar-policy/cedar-go"},
 	},
 
-	"internal/cryptoki":            {internal: []string{"fault"}, foreign: []string{"github.com/miekg/pkcs11"}},
+	"internal/cryptoki":            {internal: []string{"fault"}, foreign: []string{"github.com/miekg/pkcs11", "golang.org/x/sync"}},
 	"internal/hsm":                 {internal: []string{"fault", "keyring", "cryptoki", "lifecycle"}},
 	"internal/catalog/token":       {internal: []string{"fault", "catalog", "environment", "cryptoki"}},
 	"internal/catalog/catalogtest": {internal: []string{"fault", "keyring", "credential", "policy", "catalog", "environment"}},

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,31 +29,41 @@ func manyKeys(n int) string {
 // HSM_BENCH_KEYS keys. Otherwise it takes a few keys, and fails if it does not measure
 // what it should.
 func TestLatency(t *testing.T) {
-	keys, latencies := 4, []time.Duration{0, time.Millisecond}
+	type remote struct {
+		latency  time.Duration
+		sessions int // that calls are made in at a time
+	}
+	keys, cases := 4, []remote{{0, 1}, {time.Millisecond, 1}, {time.Millisecond, 4}}
 	file := os.Getenv("HSM_BENCH_LATENCY")
 	if file == "" {
 		file = filepath.Join(t.TempDir(), "latency.csv")
 	} else {
-		keys, latencies = number(t, "HSM_BENCH_KEYS"), []time.Duration{0, time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond}
+		keys, cases = number(t, "HSM_BENCH_KEYS"), []remote{{0, 1}}
+		for _, latency := range []time.Duration{time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond} {
+			cases = append(cases, remote{latency, 1}, remote{latency, 8}, remote{latency, 32})
+		}
 	}
 	mirror := buildMirror(t, "1")
-	table := newTable(t, file, "command", "keys", "latency_ms", "calls", "overlapped", "seconds")
-	for _, latency := range latencies {
-		c, m := newRemoteCLI(t, mirror, keys)
+	table := newTable(t, file, "command", "keys", "latency_ms", "sessions", "calls", "seconds")
+	for _, c := range cases {
+		remote, m := newRemoteCLI(t, mirror, keys, c.sessions)
 		for _, command := range [][]string{{"apply", "-auto-approve"}, {"plan", "-detailed-exitcode"}} {
 			m.Count()
-			m.Delay(latency)
+			m.Delay(c.latency)
 			begin := time.Now()
-			c.mustRun(command...)
+			remote.mustRun(append(command, "-parallelism=32")...)
 			took := time.Since(begin)
-			table.add(command[0], keys, latency.Milliseconds(), m.Counted(), m.Overlapped(), took.Seconds())
-			if m.Counted() < keys || took < latency*time.Duration(m.Counted())/time.Duration(max(m.Overlapped(), 1)) {
-				t.Errorf("%s of %d keys: %d calls, %d at a time, of %v took %v", command[0], keys, m.Counted(), m.Overlapped(), latency, took)
+			table.add(command[0], keys, c.latency.Milliseconds(), c.sessions, m.Counted(), took.Seconds())
+			if m.Counted() < keys || took < c.latency*time.Duration(m.Counted())/time.Duration(c.sessions) {
+				t.Errorf("%s of %d keys: %d calls of %v took %v in %d sessions", command[0], keys, m.Counted(), c.latency, took, c.sessions)
+			}
+			if overlapped := m.Overlapped(); c.latency > 0 && (overlapped > c.sessions || c.sessions > 1 && overlapped < 2) {
+				t.Errorf("%s of %d keys: %d calls overlapped in %d sessions", command[0], keys, overlapped, c.sessions)
 			}
 			if testing.Verbose() {
 				for f := range interposer.Functions() {
 					if n := m.Calls(f); n > 0 {
-						t.Logf("%s %v: %s %d", command[0], latency, f, n)
+						t.Logf("%s: %s %d", command[0], f, n)
 					}
 				}
 			}
@@ -60,8 +71,9 @@ func TestLatency(t *testing.T) {
 	}
 }
 
-// newRemoteCLI has the built provider work on a token that is far away.
-func newRemoteCLI(t *testing.T, mirror string, keys int) (*cli, *interposer.Module) {
+// newRemoteCLI has the built provider work on a token that is far away, in so many sessions
+// besides the one that it holds.
+func newRemoteCLI(t *testing.T, mirror string, keys, sessions int) (*cli, *interposer.Module) {
 	t.Helper()
 	token := softhsm.New(t, "acceptance")
 	m := interposer.New(t, token.Module)
@@ -69,7 +81,9 @@ func newRemoteCLI(t *testing.T, mirror string, keys int) (*cli, *interposer.Modu
 	token.Module = m.Path
 	c := attach(t, nil)
 	c.useMirror(mirror)
-	c.configure(providerBlock(token, "test") + manyKeys(keys))
+	block := strings.Replace(providerBlock(token, "test"), "environment",
+		fmt.Sprintf("max_sessions = %d\n  concurrent_calls = %t\n  environment", sessions+1, sessions > 1), 1)
+	c.configure(block + manyKeys(keys))
 	c.mustRun("init")
 	return c, m
 }

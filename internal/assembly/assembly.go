@@ -75,9 +75,9 @@ func prepare(s config.Settings) (*cryptoki.Token, *catalog.Catalog) {
 			}
 			return pin.Reveal(), nil
 		},
-		MaxSessions: s.MaxSessions,
-		Logger:      hsmprovider.LogProgress,
-		Witness:     catalog.Witness(),
+		MaxSessions: s.MaxSessions, Concurrent: s.ConcurrentCalls,
+		Logger:  hsmprovider.LogProgress,
+		Witness: catalog.Witness(),
 	})
 	return token, catalog.New(token)
 }

@@ -21,6 +21,7 @@ type Input struct {
 	PIN                                      secret.Value
 	Environment, Actor                       string
 	MaxSessions                              *int64
+	ConcurrentCalls                          bool
 	// AnyEnvironment says that no environment has to be named: whoever gives it only
 	// looks, at a token of whichever environment.
 	AnyEnvironment bool
@@ -48,6 +49,8 @@ type Settings struct {
 	Actor string
 	// MaxSessions bounds the sessions that are opened; 0 leaves it to the token.
 	MaxSessions int
+	// ConcurrentCalls says that calls into the module may overlap.
+	ConcurrentCalls bool
 }
 
 // The environment's variables, each for what is not given otherwise.
@@ -75,7 +78,7 @@ func Resolve(in Input, getenv func(string) string, user func() string) (Settings
 	var problems []error
 	report := func(err ...error) { problems = append(problems, err...) }
 
-	s.ModuleParameters = in.ModuleParameters
+	s.ModuleParameters, s.ConcurrentCalls = in.ModuleParameters, in.ConcurrentCalls
 	u, err := s.selectToken(in, getenv)
 	report(err...)
 	report(s.choosePIN(in, u, getenv)...)

@@ -105,8 +105,8 @@ func TestResolve(t *testing.T) {
 			want: config.Settings{ModulePath: "/m.so", ModuleParameters: "configdir='/db'", TokenLabel: "t", Environment: "prod", Actor: "carol@build"},
 		},
 		"sessions": {
-			in:   config.Input{ModulePath: "/m.so", TokenLabel: "t", Environment: "prod", MaxSessions: new(int64(1))},
-			want: config.Settings{ModulePath: "/m.so", TokenLabel: "t", Environment: "prod", Actor: "carol@build", MaxSessions: 1},
+			in:   config.Input{ModulePath: "/m.so", TokenLabel: "t", Environment: "prod", MaxSessions: new(int64(1)), ConcurrentCalls: true},
+			want: config.Settings{ModulePath: "/m.so", TokenLabel: "t", Environment: "prod", Actor: "carol@build", MaxSessions: 1, ConcurrentCalls: true},
 		},
 		"environment's name, all kinds of characters": {
 			in:   config.Input{ModulePath: "/m.so", TokenLabel: "t", Environment: "_Prod-eu.1"},

@@ -3,6 +3,7 @@ package cryptoki
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
@@ -23,11 +24,12 @@ type attachment struct {
 	ready      bool // held is open and, if the token wants it, logged in; guarded by Token.mu
 	held       uint // the session that keeps the login and owns session objects
 	pool       *pool
+	concurrent bool // calls into the module may overlap, each in a session of the pool
 	objects    *memory
 	reader     reader
 	mechanisms map[uint]MechanismInfo // nil until asked for; guarded by the module's gate
 	closed     bool                   // guarded by the module's gate
-	twofold    bool                   // a handle denotes two objects, see welcome
+	twofold    atomic.Bool            // a handle denotes two objects, see welcome
 }
 
 // How often the module is started again while another process keeps the token
@@ -139,18 +141,28 @@ func (t *Token) selectToken(ctx context.Context, a *attachment) (again bool, err
 		a.turnstile = newTurnstile(a.info)
 	}
 	a.pool = newPool(sessionLimit(t.cfg.MaxSessions, a.info))
+	a.concurrent = t.cfg.Concurrent && !a.profile.Serial && a.pool.size > 0
 	return again || hasCode(err, CKR_GENERAL_ERROR, CKR_CRYPTOKI_NOT_INITIALIZED), err
 }
 
 // run is module.run for as long as the attachment has its sessions. Whoever waited
 // while they were lost fails here, before anything is done on a stale handle.
 func (a *attachment) run(ctx context.Context, f func(d driver) error) error {
-	return a.module.run(ctx, func(d driver) error {
+	return a.module.run(ctx, a.unlessClosed(f))
+}
+
+// runBeside is the same with module.runBeside.
+func (a *attachment) runBeside(ctx context.Context, f func(d driver) error) error {
+	return a.module.runBeside(ctx, a.unlessClosed(f))
+}
+
+func (a *attachment) unlessClosed(f func(d driver) error) func(d driver) error {
+	return func(d driver) error {
 		if a.closed {
 			return &callError{"session", CKR_SESSION_CLOSED}
 		}
 		return f(d)
-	})
+	}
 }
 
 // mayRace reports whether the module is known to hide tokens for a moment while
@@ -201,9 +213,9 @@ func (a *attachment) close() error {
 func profileOf(i tokenInfo, l libraryInfo) Profile {
 	switch {
 	case strings.HasPrefix(i.Manufacturer, "SoftHSM"), strings.HasPrefix(i.Model, "SoftHSM"):
-		return Profile{Name: "SoftHSM", CopyToChange: true, Shared: true, Cautions: []string{cautionSoftHSM}}
+		return Profile{Name: "SoftHSM", CopyToChange: true, Shared: true, Serial: true, Cautions: []string{cautionSoftHSM}}
 	case strings.HasPrefix(l.Description, "TPM2.0 Cryptoki"): // tpm2-pkcs11, whatever TPM is behind it
-		return Profile{Name: "TPM 2.0", Reticent: true}
+		return Profile{Name: "TPM 2.0", Reticent: true, Serial: true}
 	}
 	return Profile{Name: "generic"}
 }

@@ -20,6 +20,10 @@ type Config struct {
 	// MaxSessions bounds the sessions of this Token, the held one included. 0 is 8.
 	// What the token reports is a further bound.
 	MaxSessions int
+	// Concurrent lets calls into the module overlap, each in a session of its own. The
+	// module has to be thread-safe (section 5.4, CKF_OS_LOCKING_OK, which they all claim);
+	// on a token of a Profile that says otherwise it is ignored.
+	Concurrent bool
 	// Logger takes progress and warnings, never a secret. It may be nil.
 	Logger func(ctx context.Context, msg string, fields map[string]any)
 	// Witness matches an object that is on the token as long as the token is what

@@ -38,6 +38,9 @@ type Profile struct {
 	// fewer flags than PKCS#11, and one that is said to be off switches another off
 	// that is to be on.
 	Reticent bool
+	// Serial says that calls must not overlap, whoever asks for it: objects get lost or
+	// mixed up.
+	Serial bool
 	// Cautions are those of Info.
 	Cautions []string
 }

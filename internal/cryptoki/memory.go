@@ -137,6 +137,14 @@ func (m *memory) hide(h Handle) {
 	m.drop(h)
 }
 
+// remembers reports whether all handles are of objects that are remembered, which those of
+// a session are not.
+func (m *memory) remembers(handles []Handle) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !slices.ContainsFunc(handles, func(h Handle) bool { _, ok := m.objects[h]; return !ok })
+}
+
 // recall returns those of the module's objects that are remembered, and the others.
 func (m *memory) recall(objects []uint) (known []Object, unread []uint) {
 	m.mu.Lock()

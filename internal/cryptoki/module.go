@@ -31,8 +31,9 @@ type module struct {
 	open       func(path string) (driver, error)
 	users      int
 
-	// gate is held around every call into the module: software tokens are not
-	// thread-safe, whatever they say. What follows is guarded by it.
+	// gate is entered for every call into the module: software tokens are not
+	// thread-safe, whatever they say. Whoever is on a token that is known to bear it only
+	// joins. What follows is changed by those who entered.
 	gate    gate
 	driver  driver // nil until loaded
 	started bool   // C_Initialize succeeded, and C_Finalize is due
@@ -133,6 +134,18 @@ func (m *module) run(ctx context.Context, f func(d driver) error) error {
 	defer m.gate.leave()
 	if err := m.start(); err != nil {
 		return err
+	}
+	return f(m.driver)
+}
+
+// runBeside is run for calls in sessions of their own, which others may make meanwhile.
+func (m *module) runBeside(ctx context.Context, f func(d driver) error) error {
+	if err := m.gate.join(ctx); err != nil {
+		return err
+	}
+	defer m.gate.part()
+	if !m.started {
+		return &callError{"session", CKR_SESSION_CLOSED}
 	}
 	return f(m.driver)
 }

@@ -62,27 +62,16 @@ func (t *Token) operate(ctx context.Context, op string, handles []Handle, f func
 	if err != nil {
 		return err
 	}
-	if err := a.pool.enter(ctx); err != nil {
-		return err
-	}
-	defer a.pool.leave()
-	fail := t.failOnLent
-	err = a.run(ctx, func(d driver) error {
+	held, err := a.lend(ctx, func(d driver, session uint) error {
 		objects, err := a.objects.resolve(handles)
 		if err != nil {
 			return err
 		}
-		session, err := a.pool.take(d, a)
-		if err != nil {
-			return err
-		}
-		if session == a.held {
-			fail = t.fail
-		}
 		defer t.waiting(ctx, a, op, 1)()
-		err = f(d, session, objects)
-		a.pool.give(d, a, session, spoilsSession(err))
-		return err
+		return f(d, session, objects)
 	})
-	return fail(ctx, op, a, err)
+	if held {
+		return t.fail(ctx, op, a, err)
+	}
+	return t.failOnLent(ctx, op, a, err)
 }

@@ -3,6 +3,8 @@ package cryptoki
 import (
 	"context"
 	"sync"
+
+	"golang.org/x/sync/semaphore"
 )
 
 const defaultSessions = 8
@@ -20,36 +22,39 @@ func sessionLimit(wanted int, i tokenInfo) int {
 	return wanted
 }
 
-// pool lends sessions for cryptographic operations, besides the held one. A pool
-// of none lends the held session, which is fine as long as the gate makes every
-// operation wait for the one before.
+// pool lends sessions, besides the held one. A pool of none lends the held session, which
+// is fine as long as the gate makes every operation wait for the one before.
 type pool struct {
-	places chan struct{} // one for each session that may be lent at a time
+	size   int
+	places *semaphore.Weighted // one for each session that may be lent at a time
 	mu     sync.Mutex
 	idle   []uint
 	closed bool
 }
 
-func newPool(limit int) *pool { return &pool{places: make(chan struct{}, max(limit-1, 0))} }
+func newPool(limit int) *pool {
+	size := max(limit-1, 0)
+	return &pool{size: size, places: semaphore.NewWeighted(int64(size))}
+}
 
 // enter waits for a place. A pool without any never makes wait.
 func (p *pool) enter(ctx context.Context) error {
-	if cap(p.places) == 0 {
+	if p.size == 0 {
 		return nil
 	}
-	return gate(p.places).enter(ctx)
+	return acquire(ctx, p.places, 1)
 }
 
 func (p *pool) leave() {
-	if cap(p.places) > 0 {
-		<-p.places
+	if p.size > 0 {
+		p.places.Release(1)
 	}
 }
 
-// take returns an idle session, opens one, or falls back to held if the token has
-// no more. Whoever calls it holds the gate and has a place.
+// take returns an idle session, opens one, or falls back to held if the token has no more
+// and nobody else can be using that. Whoever calls it is in the gate and has a place.
 func (p *pool) take(d driver, a *attachment) (session uint, err error) {
-	if cap(p.places) == 0 {
+	if p.size == 0 {
 		return a.held, nil
 	}
 	p.mu.Lock()
@@ -61,8 +66,8 @@ func (p *pool) take(d driver, a *attachment) (session uint, err error) {
 	if session != 0 {
 		return session, nil
 	}
-	session, err = d.OpenSession(a.slot, false)
-	if hasCode(err, CKR_SESSION_COUNT) {
+	session, err = d.OpenSession(a.slot, a.concurrent && a.info.Flags&CKF_WRITE_PROTECTED == 0)
+	if hasCode(err, CKR_SESSION_COUNT) && !a.concurrent {
 		return a.held, nil
 	}
 	return session, err
@@ -92,4 +97,38 @@ func (p *pool) drain() []uint {
 	idle := p.idle
 	p.idle, p.closed = nil, true
 	return idle
+}
+
+// runAnywhere runs f on a session of the pool, beside others, on a token that bears that;
+// otherwise alone on the held one.
+func (a *attachment) runAnywhere(ctx context.Context, f func(d driver, session uint) error) error {
+	if !a.concurrent {
+		return a.run(ctx, func(d driver) error { return f(d, a.held) })
+	}
+	_, err := a.lend(ctx, f)
+	return err
+}
+
+// lend runs f on a session of the pool: while others do so too, on a token that bears
+// that, or alone. held says that it was the held session after all.
+func (a *attachment) lend(ctx context.Context, f func(d driver, session uint) error) (held bool, err error) {
+	if err := a.pool.enter(ctx); err != nil {
+		return false, err
+	}
+	defer a.pool.leave()
+	run := a.run
+	if a.concurrent {
+		run = a.runBeside
+	}
+	err = run(ctx, func(d driver) error {
+		session, err := a.pool.take(d, a)
+		if err != nil {
+			return err
+		}
+		held = session == a.held
+		err = f(d, session)
+		a.pool.give(d, a, session, spoilsSession(err))
+		return err
+	})
+	return held, err
 }

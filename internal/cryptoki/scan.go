@@ -1,9 +1,12 @@
 package cryptoki
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -31,8 +34,13 @@ func (t *Token) Lookup(ctx context.Context, typ uint, value []byte) ([]Object, e
 
 // remembered answers from memory, after filling it if that was not done yet.
 func (t *Token) remembered(ctx context.Context, answer func(*memory) ([]Object, bool)) (list []Object, err error) {
+	var ok bool
+	if a, _ := t.attached(true); a != nil && a.concurrent {
+		if list, ok = answer(a.objects); ok { // without waiting for the writes of others
+			return list, nil
+		}
+	}
 	err = t.look(ctx, "list objects", func(a *attachment) error {
-		var ok bool
 		if list, ok = answer(a.objects); ok {
 			return nil
 		}
@@ -58,7 +66,7 @@ func (t *Token) look(ctx context.Context, op string, f func(a *attachment) error
 	}
 	defer t.leave()
 	for attempt := 1; ; attempt++ {
-		a, done, err := t.manage(ctx)
+		a, done, err := t.manage(ctx, false)
 		if err != nil {
 			return err
 		}
@@ -138,11 +146,10 @@ func handles(list []Object) map[Handle]bool {
 // are not remembered. If objects vanished in between, or several look like one, it looks
 // once more, alone and after a pause: another process was at work.
 func (t *Token) read(ctx context.Context, a *attachment, template []Attribute, constant bool) ([]Object, error) {
-	p := progress{token: t, start: time.Now()}
 	var found []uint
-	err := a.run(ctx, func(d driver) (err error) {
+	err := a.runAnywhere(ctx, func(d driver, session uint) (err error) {
 		defer t.waiting(ctx, a, "search objects", 1)()
-		found, err = d.FindObjects(a.held, template)
+		found, err = d.FindObjects(session, template)
 		return err
 	})
 	if err != nil {
@@ -153,16 +160,9 @@ func (t *Token) read(ctx context.Context, a *attachment, template []Attribute, c
 	if constant {
 		known, unread = a.objects.recall(found)
 	}
-	seen := sighting{list: make([]Object, 0, len(unread))}
-	for turn := range slices.Chunk(unread, readsPerTurn) {
-		err := a.run(ctx, func(d driver) error {
-			defer t.waiting(ctx, a, "read object", len(turn))()
-			return seen.read(d, a, turn)
-		})
-		if err != nil {
-			return nil, err
-		}
-		p.report(ctx, a, len(seen.list), len(unread))
+	seen, err := t.sight(ctx, a, unread)
+	if err != nil {
+		return nil, err
 	}
 	if seen.remnants > 0 && len(seen.list) == 0 {
 		return nil, seen.remnant // a token on which nothing can be read is in trouble
@@ -178,6 +178,39 @@ func (t *Token) read(ctx context.Context, a *attachment, template []Attribute, c
 	return append(known, seen.list...), nil
 }
 
+// sight reads objects, a turn at a time; in every session of the pool at once where the
+// token bears that.
+func (t *Token) sight(ctx context.Context, a *attachment, objects []uint) (sighting, error) {
+	p := progress{token: t, start: time.Now(), total: len(objects)}
+	reading, ctx := errgroup.WithContext(ctx)
+	reading.SetLimit(1)
+	perTurn := readsPerTurn
+	if a.concurrent {
+		reading.SetLimit(a.pool.size)
+		perTurn = max(readsPerTurn/a.pool.size, 1) // nobody waits for a turn, but all for the last one
+	}
+	turns := slices.Collect(slices.Chunk(objects, perTurn))
+	seen := make([]sighting, len(turns))
+	for i, turn := range turns {
+		reading.Go(func() error {
+			err := a.runAnywhere(ctx, func(d driver, session uint) error {
+				defer t.waiting(ctx, a, "read object", len(turn))()
+				return seen[i].read(d, a, session, turn)
+			})
+			p.report(ctx, a, len(turn))
+			return err
+		})
+	}
+	err := reading.Wait()
+	all := sighting{list: make([]Object, 0, len(objects))}
+	for _, s := range seen {
+		all.list = append(all.list, s.list...)
+		all.gone, all.remnants = all.gone || s.gone, all.remnants+s.remnants
+		all.remnant = cmp.Or(all.remnant, s.remnant)
+	}
+	return all, err
+}
+
 // sighting is what came of reading the objects that a search found.
 type sighting struct {
 	list     []Object
@@ -186,11 +219,11 @@ type sighting struct {
 	remnant  error // … which the token says like this
 }
 
-func (s *sighting) read(d driver, a *attachment, objects []uint) error {
+func (s *sighting) read(d driver, a *attachment, session uint, objects []uint) error {
 	for _, object := range objects {
-		o, err := a.reader.read(d, a.held, object)
+		o, err := a.reader.read(d, session, object)
 		if mayBeRemnant(o, err) {
-			o, err = a.reader.read(d, a.held, object) // a failure that passes is none
+			o, err = a.reader.read(d, session, object) // a failure that passes is none
 		}
 		switch {
 		case err == nil:
@@ -243,7 +276,7 @@ func (t *Token) readAgain(ctx context.Context, a *attachment, template []Attribu
 			}
 		}
 		again := sighting{list: slices.DeleteFunc(list, func(o Object) bool { return doubles[o.Handle] && !found[o.Handle] })}
-		err = again.read(d, a, fresh)
+		err = again.read(d, a, a.held, fresh)
 		list = again.list
 		return err
 	})

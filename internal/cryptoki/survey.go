@@ -54,7 +54,7 @@ func (t *Token) Survey(ctx context.Context, template []Attribute) error {
 func (t *Token) yield(ctx context.Context) {
 	const turns = 8
 	for range turns {
-		if t.queue.Load() == 0 || t.queueUp(ctx) != nil {
+		if t.queue.Load() == 0 || t.queueUp(ctx, t.objects.enter) != nil {
 			return
 		}
 		t.objects.leave()

@@ -26,7 +26,7 @@ type Token struct {
 	closed bool         // guarded by life
 
 	opening gate          // one goroutine opens and logs in, the others wait for it
-	objects gate          // one operation on objects at a time: they all change the memory
+	objects gate          // one operation on objects at a time, as they all change the memory, or writes beside each other
 	queue   atomic.Int32  // how many wait for objects
 	lastID  atomic.Uint64 // of handles: they are never reused, even across attachments
 	mu      sync.Mutex    // guards what follows
@@ -94,26 +94,30 @@ func (t *Token) Alone(ctx context.Context, f func(ctx context.Context) error) er
 	if ctx.Value(alone{t}) != nil {
 		return f(ctx)
 	}
-	if err := t.queueUp(ctx); err != nil {
+	if err := t.queueUp(ctx, t.objects.enter); err != nil {
 		return err
 	}
 	defer t.objects.leave()
 	return f(context.WithValue(ctx, alone{t}, true))
 }
 
-// queueUp enters the gate of operations on objects.
-func (t *Token) queueUp(ctx context.Context) error {
+// queueUp enters or joins the gate of operations on objects.
+func (t *Token) queueUp(ctx context.Context, pass func(ctx context.Context) error) error {
 	t.queue.Add(1)
 	defer t.queue.Add(-1)
-	return t.objects.enter(ctx)
+	return pass(ctx)
 }
 
-// manage begins an operation on objects: logged in, and the only one of this Token.
-func (t *Token) manage(ctx context.Context) (a *attachment, done func(), err error) {
-	leave := t.objects.leave
+// manage begins an operation on objects: logged in, and the only one of this Token, or
+// beside others that began likewise.
+func (t *Token) manage(ctx context.Context, beside bool) (a *attachment, done func(), err error) {
+	pass, leave := t.objects.enter, t.objects.leave
+	if beside {
+		pass, leave = t.objects.join, t.objects.part
+	}
 	if ctx.Value(alone{t}) != nil {
 		leave = func() {}
-	} else if err := t.queueUp(ctx); err != nil {
+	} else if err := t.queueUp(ctx, pass); err != nil {
 		return nil, nil, err
 	}
 	a, err = t.attach(ctx, true)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -67,7 +68,7 @@ func (w *waits) add(op string, s spell, enough time.Duration) (text string, tota
 }
 
 // seconds rounds as far as anybody cares.
-func seconds(d time.Duration) float64 { return d.Round(10 * time.Millisecond).Seconds() }
+func seconds(d time.Duration) float64 { return math.Round(d.Seconds()*100) / 100 }
 
 // generation names the generation of a key, by what decides on how long it takes.
 func generation(what string, m Mechanism, template []Attribute) string {
@@ -81,18 +82,23 @@ func generation(what string, m Mechanism, template []Attribute) string {
 
 // progress reports on a scan that takes long, and on its end.
 type progress struct {
-	token    *Token
-	start    time.Time
-	reported time.Duration
+	token       *Token
+	start       time.Time
+	mu          sync.Mutex
+	read, total int
+	reported    time.Duration
 }
 
-func (p *progress) report(ctx context.Context, a *attachment, read, total int) {
+func (p *progress) report(ctx context.Context, a *attachment, read int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.read += read
 	elapsed, every := time.Since(p.start), p.token.cfg.patience()
-	if elapsed < every || elapsed-p.reported < every && read < total {
+	if elapsed < every || elapsed-p.reported < every && p.read < p.total {
 		return
 	}
 	p.reported = elapsed
 	p.token.log(ctx, "Reading the objects of the token takes long", map[string]any{
-		"token": a.info.Label, "read": read, "objects": total, "seconds": seconds(elapsed),
+		"token": a.info.Label, "read": p.read, "objects": p.total, "seconds": seconds(elapsed),
 	})
 }

@@ -105,7 +105,13 @@ func (p *hsmProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *
 			},
 			"max_sessions": schema.Int64Attribute{
 				Optional: true, Validators: []validator.Int64{int64validator.AtLeast(1)},
-				MarkdownDescription: "How many PKCS#11 sessions the provider opens at most. Default: what the token and its driver are known to bear.",
+				MarkdownDescription: "How many PKCS#11 sessions the provider opens at most. Default: 8, or what the token has if that is less.",
+			},
+			"concurrent_calls": schema.BoolAttribute{
+				Optional: true,
+				MarkdownDescription: "Whether calls into the module may overlap, each in a session of its own, up to `max_sessions` less one. " +
+					"For the module of an HSM in the network, where most of the time is spent on the way: it has to be thread-safe, as its vendor will tell. " +
+					"Many modules of software tokens are not, and lose or mix up objects; SoftHSM and TPMs get one call at a time whatever is set here. Default: `false`.",
 			},
 		},
 	}
@@ -123,6 +129,7 @@ type providerModel struct {
 	Environment types.String `tfsdk:"environment"`
 	Actor       types.String `tfsdk:"actor"`
 	MaxSessions types.Int64  `tfsdk:"max_sessions"`
+	Concurrent  types.Bool   `tfsdk:"concurrent_calls"`
 }
 
 // unknown lists the arguments without a known value, sorted.
@@ -130,7 +137,7 @@ func (m providerModel) unknown() []string {
 	var names []string
 	for name, value := range map[string]attr.Value{
 		"uri": m.URI, "module_path": m.ModulePath, "module_parameters": m.Parameters, "token_label": m.TokenLabel, "token_serial": m.TokenSerial, "slot_id": m.SlotID,
-		"pin": m.PIN, "environment": m.Environment, "actor": m.Actor, "max_sessions": m.MaxSessions,
+		"pin": m.PIN, "environment": m.Environment, "actor": m.Actor, "max_sessions": m.MaxSessions, "concurrent_calls": m.Concurrent,
 	} {
 		if value.IsUnknown() {
 			names = append(names, "`"+name+"`")
@@ -159,6 +166,7 @@ func (p *hsmProvider) Configure(ctx context.Context, req provider.ConfigureReque
 		URI: m.URI.ValueString(), ModulePath: m.ModulePath.ValueString(), ModuleParameters: m.Parameters.ValueString(), TokenLabel: m.TokenLabel.ValueString(),
 		TokenSerial: m.TokenSerial.ValueString(), SlotID: m.SlotID.ValueInt64Pointer(), PIN: pin,
 		Environment: m.Environment.ValueString(), Actor: m.Actor.ValueString(), MaxSessions: m.MaxSessions.ValueInt64Pointer(),
+		ConcurrentCalls: m.Concurrent.ValueBool(),
 	}, os.Getenv, userAtHost)
 	if err != nil {
 		reportConfiguration(&resp.Diagnostics, err)
