@@ -14,6 +14,7 @@ package_of() {
     cc) echo gcc libc6-dev ;;
     p11-kit) echo p11-kit p11-kit-modules ;;
     pgrep) echo procps ;;
+    gnuplot) echo gnuplot-nox ;;
     pkcsslotd) echo opencryptoki ;;
     libopencryptoki.so) echo opencryptoki ;;
     certutil) echo libnss3-tools ;;

@@ -25,40 +25,43 @@ func manyKeys(n int) string {
 // case: some client libraries answer C_GetSessionInfo or C_FindObjects themselves, and
 // none C_Initialize, C_GetInfo or C_GetFunctionList from elsewhere.
 //
-// It is a benchmark: `make bench-latency` has it write HSM_BENCH_LATENCY, for
+// It is a benchmark: `make bench-latency` has it write HSM_BENCH_FILE, for
 // HSM_BENCH_KEYS keys. Otherwise it takes a few keys, and fails if it does not measure
 // what it should.
 func TestLatency(t *testing.T) {
 	type remote struct {
+		keys     int
 		latency  time.Duration
 		sessions int // that calls are made in at a time
 	}
-	keys, cases := 4, []remote{{0, 1}, {time.Millisecond, 1}, {time.Millisecond, 4}}
-	file := os.Getenv("HSM_BENCH_LATENCY")
+	cases := []remote{{1, 0, 1}, {4, 0, 1}, {4, time.Millisecond, 1}, {4, time.Millisecond, 4}}
+	file := os.Getenv("HSM_BENCH_FILE")
 	if file == "" {
 		file = filepath.Join(t.TempDir(), "latency.csv")
 	} else {
-		keys, cases = number(t, "HSM_BENCH_KEYS"), []remote{{0, 1}}
+		// One key tells what a run calls that is not for the keys.
+		keys := number(t, "HSM_BENCH_KEYS")
+		cases = []remote{{1, 0, 1}, {keys, 0, 1}}
 		for _, latency := range []time.Duration{time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond} {
-			cases = append(cases, remote{latency, 1}, remote{latency, 8}, remote{latency, 32})
+			cases = append(cases, remote{keys, latency, 1}, remote{keys, latency, 8}, remote{keys, latency, 32})
 		}
 	}
 	mirror := buildMirror(t, "1")
 	table := newTable(t, file, "command", "keys", "latency_ms", "sessions", "calls", "seconds")
 	for _, c := range cases {
-		remote, m := newRemoteCLI(t, mirror, keys, c.sessions)
+		remote, m := newRemoteCLI(t, mirror, c.keys, c.sessions)
 		for _, command := range [][]string{{"apply", "-auto-approve"}, {"plan", "-detailed-exitcode"}} {
 			m.Count()
 			m.Delay(c.latency)
 			begin := time.Now()
 			remote.mustRun(append(command, "-parallelism=32")...)
 			took := time.Since(begin)
-			table.add(command[0], keys, c.latency.Milliseconds(), c.sessions, m.Counted(), took.Seconds())
-			if m.Counted() < keys || took < c.latency*time.Duration(m.Counted())/time.Duration(c.sessions) {
-				t.Errorf("%s of %d keys: %d calls of %v took %v in %d sessions", command[0], keys, m.Counted(), c.latency, took, c.sessions)
+			table.add(command[0], c.keys, c.latency.Milliseconds(), c.sessions, m.Counted(), took.Seconds())
+			if m.Counted() < c.keys || took < c.latency*time.Duration(m.Counted())/time.Duration(c.sessions) {
+				t.Errorf("%s of %d keys: %d calls of %v took %v in %d sessions", command[0], c.keys, m.Counted(), c.latency, took, c.sessions)
 			}
 			if overlapped := m.Overlapped(); c.latency > 0 && (overlapped > c.sessions || c.sessions > 1 && overlapped < 2) {
-				t.Errorf("%s of %d keys: %d calls overlapped in %d sessions", command[0], keys, overlapped, c.sessions)
+				t.Errorf("%s of %d keys: %d calls overlapped in %d sessions", command[0], c.keys, overlapped, c.sessions)
 			}
 			if testing.Verbose() {
 				for f := range interposer.Functions() {
@@ -111,7 +114,7 @@ func (table *table) add(values ...any) {
 	row := make([]string, len(values))
 	for i, value := range values {
 		if row[i] = fmt.Sprint(value); fmt.Sprintf("%T", value) == "float64" {
-			row[i] = fmt.Sprintf("%.2f", value)
+			row[i] = fmt.Sprintf("%.4g", value)
 		}
 	}
 	_ = table.w.Write(row) // Error tells
