@@ -38,7 +38,7 @@ measure() {
 # Terraform and the token behind the simulation need themselves; what it calls for one key
 # it calls for many, and in sequence.
 table() {
-  sed -n '1s/^# /Measured on /p' assets/latency.csv
+  sed -n '1s/^# /\nMeasured on /p' assets/latency.csv
   awk -F, '
     /^#/ || $1 == "command" { next }
     $2 == 1 { first[$1] = $5; next }
@@ -53,7 +53,8 @@ table() {
     {
       bound = (first[$1] + ($5 - first[$1]) / $4) * $3 / 1000 + floor[$1]
       printf "| %d ms | %d | %s | %d | %.1f s | %.1f s |\n", $3, $4, $1, $5, bound, $6
-    }' assets/latency.csv
+    }
+    END { print "" }' assets/latency.csv
 }
 
 show() {

@@ -10,7 +10,7 @@ set xlabel "keys"
 set ylabel "seconds"
 set format y "%g"
 set xrange [90:]
-set xtics (100, 200, 500, 1000, 2000, 4000, 5000)
+set xtics (100, 200, 500, 1000, 2000, 5000)
 set grid xtics ytics lc rgb "#dddddd"
 set key outside right center Left reverse samplen 2
 set border 3
