@@ -76,12 +76,13 @@ var rules = map[string]rule{
 	"internal/assembly": {anywhere: true, foreign: serving},
 	".":                 {internal: []string{"assembly"}, foreign: serving},
 
-	"internal/acceptance": {},
-	"internal/torture":    {},
-	"internal/softhsm":    {},
-	"internal/interposer": {},
-	"internal/inventory":  {foreign: []string{"github.com/miekg/pkcs11"}}, // not through cryptoki, which it checks
-	"internal/tokens":     {internal: []string{"keyring", "softhsm"}},
+	"internal/acceptance":  {},
+	"internal/torture":     {},
+	"internal/performance": {},
+	"internal/softhsm":     {},
+	"internal/interposer":  {},
+	"internal/inventory":   {foreign: []string{"github.com/miekg/pkcs11"}}, // not through cryptoki, which it checks
+	"internal/tokens":      {internal: []string{"keyring", "softhsm"}},
 
 	"tools/schema":     {internal: []string{"assembly"}, foreign: append([]string{"github.com/hashicorp/terraform-plugin-go/tftypes"}, serving...)},
 	"tools/fuzz":       {},

@@ -1,0 +1,93 @@
+package performance_test
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keystead/terraform-provider-hsm/internal/softhsm"
+)
+
+// memory is the peak of a provider that plans so many keys, measured once. With a smaller
+// number to compare with it tells how it grows.
+func memory(keys, fewer int) func(*testing.T, *lab) race {
+	return func(t *testing.T, l *lab) race {
+		peak := func(keys int) func() float64 {
+			return func() float64 {
+				if l.peaks[keys] == 0 {
+					_, w := l.environment(t, shape{keys: keys}).open(t, l)
+					l.peaks[keys] = w.memory(0, "plan", "-detailed-exitcode", "-input=false")
+				}
+				return l.peaks[keys]
+			}
+		}
+		if fewer == 0 {
+			return race{ours: peak(keys)}
+		}
+		return race{ours: peak(keys), baseline: peak(fewer)}
+	}
+}
+
+// starts is how often a process is started for one measurement.
+const starts = 10
+
+// serve compares how long the provider takes until it serves with a provider that has
+// nothing.
+func serve(t *testing.T, l *lab) race {
+	ready := func(name string) func() float64 {
+		return func() float64 {
+			var total time.Duration
+			for range starts {
+				total += l.start(t, name)
+			}
+			return float64(total.Milliseconds()) / starts
+		}
+	}
+	return race{ours: ready("hsm"), baseline: ready("null")}
+}
+
+// start starts a provider as a CLI does, waits until it says where it serves, and ends it.
+func (l *lab) start(t *testing.T, name string) time.Duration {
+	t.Helper()
+	cmd := exec.Command(l.binary(name))
+	cmd.Env = append(os.Environ(), "TF_PLUGIN_MAGIC_COOKIE=d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2", "PLUGIN_PROTOCOL_VERSIONS=6")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	said, err := bufio.NewReader(out).ReadString('\n')
+	took := time.Since(begin)
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait() // killed
+	if err != nil || !strings.HasPrefix(said, "1|6|") {
+		t.Fatalf("%s said %q, %v", name, said, err)
+	}
+	return took
+}
+
+// validate compares what a CLI takes that needs the provider for its schema only.
+func validate(t *testing.T, l *lab) race {
+	of := func(name string) func() float64 {
+		w := l.newWorkdir(t, strings.ReplaceAll("terraform {\n  required_providers {\n    NAME = {\n      source = \"keystead/NAME\"\n    }\n  }\n}\n\nprovider \"NAME\" {}\n", "NAME", name), "")
+		return func() float64 { return w.run(0, "validate") }
+	}
+	return race{ours: of("hsm"), baseline: of("null")}
+}
+
+// stateSize is how many bytes each more key takes in the state file, after an apply.
+func stateSize(t *testing.T, l *lab) race {
+	size := func(keys int) int {
+		token := softhsm.New(t, label)
+		w := l.newWorkdir(t, shape{keys: keys}.configuration(token.Module, 0), "")
+		w.apply()
+		return len(w.state())
+	}
+	return race{ours: func() float64 { return float64(size(15)-size(5)) / 10 }}
+}
