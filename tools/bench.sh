@@ -24,4 +24,4 @@ mkdir -p .tools
 if [ "$which" = full ] && [ -z "$rows" ]; then
   BENCH_GUIDE=$PWD/templates/guides/performance.md
 fi
-go test -count=1 -timeout 90m -run "$pattern" ./internal/performance -v | sed -uE '/^ *(=== |--- PASS|PASS$)/d'
+go test -count=1 -timeout 180m -run "$pattern" ./internal/performance -v | sed -uE '/^ *(=== |--- PASS|PASS$)/d'

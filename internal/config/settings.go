@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"sync"
 
 	"github.com/keystead/terraform-provider-hsm/internal/secret"
 
@@ -61,7 +62,7 @@ const (
 	envActor       = "HSM_ACTOR"       // without actor
 )
 
-var environmentName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,63}$`)
+var environmentName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9._-]{1,63}$`) })
 
 // Resolve completes the input with the environment's variables and checks it.
 // getenv is os.Getenv, user gives "user@host" for when nothing names the actor.
@@ -89,7 +90,7 @@ func Resolve(in Input, getenv func(string) string, user func() string) (Settings
 	case s.Environment == "":
 		report(invalid("environment", "No environment is named.",
 			"Set environment, or the variable HSM_ENVIRONMENT, to the name of the environment that the token serves. A new token is stamped with it, and a token with another stamp is refused."))
-	case !environmentName.MatchString(s.Environment):
+	case !environmentName().MatchString(s.Environment):
 		report(invalid("environment", fmt.Sprintf("%q is not a usable name for an environment.", s.Environment),
 			"Use 1 to 63 letters, digits, dots, underscores and hyphens."))
 	}

@@ -6,18 +6,21 @@ import (
 	"encoding/pem"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // privateMarks are in private keys only: PEM and SSH2 of every kind, the body of an
 // OpenSSH key whose first line was lost, PuTTY, age and its plugins, and the secret
 // members of a JSON Web Key (RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1).
-var privateMarks = regexp.MustCompile(`(?i)(begin|end) [a-z0-9 ]*private key|(?-i:b3BlbnNzaC1rZXktdjE)|putty-user-key-file|private-lines:|age-secret-key-|age-plugin-|["'][dk]\\*["']\s*:`)
+var privateMarks = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)(begin|end) [a-z0-9 ]*private key|(?-i:b3BlbnNzaC1rZXktdjE)|putty-user-key-file|private-lines:|age-secret-key-|age-plugin-|["'][dk]\\*["']\s*:`)
+})
 
 // IsPrivate reports whether a text that was meant to be public looks like a private key
 // (PEM, OpenSSH, PuTTY, JWK, age), whatever it says of itself. It must not be shown to
 // anyone then, nor quoted from where it was written.
 func IsPrivate(text string) bool {
-	if privateMarks.MatchString(text) {
+	if privateMarks().MatchString(text) {
 		return true
 	}
 	for block, rest := pem.Decode([]byte(text)); block != nil; block, rest = pem.Decode(rest) {

@@ -21,15 +21,16 @@ type attachment struct {
 	// token does that by itself. Guarded by the module's gate.
 	turnstile *turnstile
 
-	ready      bool // held is open and, if the token wants it, logged in; guarded by Token.mu
-	held       uint // the session that keeps the login and owns session objects
-	pool       *pool
-	concurrent bool // calls into the module may overlap, each in a session of the pool
-	objects    *memory
-	reader     reader
-	mechanisms map[uint]MechanismInfo // nil until asked for; guarded by the module's gate
-	closed     bool                   // guarded by the module's gate
-	twofold    atomic.Bool            // a handle denotes two objects, see welcome
+	ready bool // held is open and, if the token wants it, logged in; guarded by Token.mu
+	held  uint // the session that keeps the login and owns session objects
+	pool  *pool
+	// Calls into the module may overlap, each in a session of the pool: all, or the use of keys.
+	concurrent, parallelUse bool
+	objects                 *memory
+	reader                  reader
+	mechanisms              map[uint]MechanismInfo // nil until asked for; guarded by the module's gate
+	closed                  bool                   // guarded by the module's gate
+	twofold                 atomic.Bool            // a handle denotes two objects, see welcome
 }
 
 // How often the module is started again while another process keeps the token
@@ -142,6 +143,7 @@ func (t *Token) selectToken(ctx context.Context, a *attachment) (again bool, err
 	}
 	a.pool = newPool(sessionLimit(t.cfg.MaxSessions, a.info))
 	a.concurrent = t.cfg.Concurrent && !a.profile.Serial && a.pool.size > 0
+	a.parallelUse = a.profile.ParallelUse && a.pool.size > 0
 	return again || hasCode(err, CKR_GENERAL_ERROR, CKR_CRYPTOKI_NOT_INITIALIZED), err
 }
 
@@ -213,7 +215,7 @@ func (a *attachment) close() error {
 func profileOf(i tokenInfo, l libraryInfo) Profile {
 	switch {
 	case strings.HasPrefix(i.Manufacturer, "SoftHSM"), strings.HasPrefix(i.Model, "SoftHSM"):
-		return Profile{Name: "SoftHSM", CopyToChange: true, Shared: true, Serial: true, Cautions: []string{cautionSoftHSM}}
+		return Profile{Name: "SoftHSM", CopyToChange: true, Shared: true, Serial: true, ParallelUse: true, Cautions: []string{cautionSoftHSM}}
 	case strings.HasPrefix(l.Description, "TPM2.0 Cryptoki"): // tpm2-pkcs11, whatever TPM is behind it
 		return Profile{Name: "TPM 2.0", Reticent: true, Serial: true}
 	}

@@ -158,7 +158,7 @@ func (t *Token) write(ctx context.Context, op string, handles []Handle, attrs []
 		return a.inTurn(ctx, d, func() error { return f(d, a, session, objects) })
 	}
 	if beside {
-		held, err = a.lend(ctx, write)
+		held, err = a.lend(ctx, true, write)
 	} else {
 		err = a.run(ctx, func(d driver) error { return write(d, a.held) })
 	}

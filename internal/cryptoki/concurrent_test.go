@@ -146,7 +146,8 @@ func TestConcurrentSoftHSM(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 4 {
 		all.Go(func() {
-			if err := live(t, token, fmt.Sprint(i)); err != nil {
+			o, err := token.CreateObject(t.Context(), record(fmt.Sprint(i), nil))
+			if err := errors.Join(err, token.Survey(t.Context(), records()), token.DestroyObject(t.Context(), o.Handle)); err != nil {
 				t.Error(err)
 			}
 		})
@@ -154,5 +155,57 @@ func TestConcurrentSoftHSM(t *testing.T) {
 	all.Wait()
 	if n := m.Overlapped(); n != 1 {
 		t.Errorf("%d calls overlapped", n)
+	}
+}
+
+// TestParallelUse: on SoftHSM keys are used beside each other, and not beside anything else
+// that is done meanwhile.
+func TestParallelUse(t *testing.T) {
+	at := softhsm.New(t, "parallel")
+	m := interposer.New(t, at.Module)
+	c := config(at)
+	c.ModulePath, c.MaxSessions = m.Path, 5
+	token := open(t, c)
+	key, err := token.GenerateKey(t.Context(), cryptoki.Mechanism{Code: cryptoki.CKM_GENERIC_SECRET_KEY_GEN}, []cryptoki.Attribute{
+		cryptoki.Bool(cryptoki.CKA_TOKEN, true), cryptoki.Bool(cryptoki.CKA_PRIVATE, true), cryptoki.Bool(cryptoki.CKA_SIGN, true),
+		cryptoki.Ulong(cryptoki.CKA_VALUE_LEN, 32),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sign := func(text string) []byte {
+		mac, err := token.Sign(t.Context(), cryptoki.Mechanism{Code: cryptoki.CKM_SHA256_HMAC}, key.Handle, []byte(text))
+		if err != nil {
+			t.Error(err)
+		}
+		return mac
+	}
+	want := [...]string{string(sign("0")), string(sign("1")), string(sign("2"))}
+	m.Count()
+	m.Delay(100 * time.Microsecond) // or calls would be too short to be seen together
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for i := range 300 {
+				if mac := sign(fmt.Sprint(i % 3)); string(mac) != want[i%3] {
+					t.Errorf("another MAC of %d", i%3)
+				}
+			}
+		})
+	}
+	all.Go(func() {
+		for i := range 50 {
+			o, err := token.CreateObject(t.Context(), record(fmt.Sprint(i), nil))
+			if err := errors.Join(err, token.DestroyObject(t.Context(), o.Handle)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	all.Wait()
+	if n := m.Overlapped(); n < 2 || n > 4 {
+		t.Errorf("%d calls overlapped", n)
+	}
+	if left := mustList(t, token); len(left) != 1 {
+		t.Errorf("%d objects", len(left))
 	}
 }

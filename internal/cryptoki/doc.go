@@ -10,7 +10,8 @@
 //   - A wrong PIN is tried once in the life of the process, and never when the
 //     token says that one more failure would lock it.
 //   - Calls into one module do not overlap within the process, because most software
-//     tokens lose or mix up objects when they do; see Config.Concurrent.
+//     tokens lose or mix up objects when they do; see Config.Concurrent. Where that is
+//     known to be safe (Profile.ParallelUse) keys are used beside each other.
 //   - "Not there" is an answer of [Token.ConfirmAbsent] only. A search that finds
 //     nothing proves nothing: a software token whose directory vanished answers
 //     "no objects, OK".

@@ -38,9 +38,12 @@ type Profile struct {
 	// fewer flags than PKCS#11, and one that is said to be off switches another off
 	// that is to be on.
 	Reticent bool
-	// Serial says that calls must not overlap, whoever asks for it: objects get lost or
-	// mixed up.
+	// Serial says that calls about objects must not overlap, whoever asks for it: objects
+	// get lost or mixed up.
 	Serial bool
+	// ParallelUse says that keys can be used beside each other all the same, while nobody
+	// looks for objects or changes any.
+	ParallelUse bool
 	// Cautions are those of Info.
 	Cautions []string
 }

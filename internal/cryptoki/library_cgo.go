@@ -105,7 +105,9 @@ import "C"
 
 import (
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"unsafe"
 
 	"github.com/miekg/pkcs11"
@@ -205,31 +207,49 @@ func (l *library) login(session uint, pin []byte) error {
 // maxBatch is the size of the array in library_read.
 const maxBatch = 64
 
+// scratch are buffers for what a module answers, of which the values are copied: objects
+// are remembered, and a buffer has room for many times their size.
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
+
 // read is C_GetAttributeValue with buffers of the given sizes. A room that the
 // module left as it was counts as not read, as it would after giving up early.
 func (l *library) read(session, object uint, types []uint, rooms []int) ([]reading, error) {
+	var cTypes, cRooms, lengths [maxBatch]C.ulong
 	n := len(types)
-	cTypes, cRooms, lengths := make([]C.ulong, n), make([]C.ulong, n), make([]C.ulong, n)
 	total := 0
 	for i, typ := range types {
 		cTypes[i], cRooms[i] = C.ulong(typ), C.ulong(rooms[i])
-		total += (rooms[i] + 7) / 8 * 8
+		total += aligned(rooms[i])
 	}
-	buffer := make([]byte, total+1)
+	lent, _ := scratch.Get().(*[]byte) // there is nothing else in it
+	defer scratch.Put(lent)
+	*lent = slices.Grow(*lent, total+1)
+	buffer := (*lent)[:total+1]
 	rv := C.library_read(l.list, C.ulong(session), C.ulong(object), C.ulong(n), &cTypes[0], &cRooms[0], bytePointer(buffer), &lengths[0])
 	out := make([]reading, n)
-	offset := 0
+	size := 0
 	for i, room := range rooms {
 		length := uint(lengths[i])
-		switch {
-		case unavailable(length), length > uint(room), rv != 0 && length == uint(room):
-		default:
-			out[i] = reading{value: buffer[offset : offset+int(length) : offset+int(length)], known: true}
+		out[i].known = !unavailable(length) && length <= uint(room) && (rv == 0 || length != uint(room))
+		if out[i].known {
+			size += int(length)
 		}
-		offset += (room + 7) / 8 * 8
+	}
+	values := make([]byte, 0, size)
+	offset := 0
+	for i, room := range rooms {
+		if out[i].known {
+			begin := len(values)
+			values = append(values, buffer[offset:offset+int(lengths[i])]...)
+			out[i].value = values[begin:len(values):len(values)]
+		}
+		offset += aligned(room)
 	}
 	return out, called("C_GetAttributeValue", rv)
 }
+
+// aligned is the room that library_read takes for so many bytes.
+func aligned(room int) int { return (room + 7) / 8 * 8 }
 
 // length asks how long one attribute is.
 func (l *library) length(session, object, typ uint) (int, error) {

@@ -62,7 +62,7 @@ func (t *Token) operate(ctx context.Context, op string, handles []Handle, f func
 	if err != nil {
 		return err
 	}
-	held, err := a.lend(ctx, func(d driver, session uint) error {
+	held, err := a.lend(ctx, a.concurrent || a.parallelUse, func(d driver, session uint) error {
 		objects, err := a.objects.resolve(handles)
 		if err != nil {
 			return err

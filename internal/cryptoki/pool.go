@@ -51,19 +51,13 @@ func (p *pool) leave() {
 	}
 }
 
-// take returns an idle session, opens one, or falls back to held if the token has no more
-// and nobody else can be using that. Whoever calls it is in the gate and has a place.
+// take returns an idle session, opens one, or falls back to held if the token has no more.
+// Whoever calls it holds the gate, alone, and has a place.
 func (p *pool) take(d driver, a *attachment) (session uint, err error) {
 	if p.size == 0 {
 		return a.held, nil
 	}
-	p.mu.Lock()
-	if n := len(p.idle); n > 0 {
-		session = p.idle[n-1]
-		p.idle = p.idle[:n-1]
-	}
-	p.mu.Unlock()
-	if session != 0 {
+	if session = p.reuse(); session != 0 {
 		return session, nil
 	}
 	session, err = d.OpenSession(a.slot, a.concurrent && a.info.Flags&CKF_WRITE_PROTECTED == 0)
@@ -71,6 +65,17 @@ func (p *pool) take(d driver, a *attachment) (session uint, err error) {
 		return a.held, nil
 	}
 	return session, err
+}
+
+// reuse returns an idle session, or 0.
+func (p *pool) reuse() (session uint) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.idle); n > 0 {
+		session = p.idle[n-1]
+		p.idle = p.idle[:n-1]
+	}
+	return session
 }
 
 // give takes a session back, or closes it: when it is broken, or nobody will use
@@ -90,6 +95,19 @@ func (p *pool) give(d driver, a *attachment, session uint, broken bool) {
 	}
 }
 
+// giveUnused takes back a session that was not used.
+func (p *pool) giveUnused(a *attachment, session uint) {
+	p.mu.Lock()
+	keep := !p.closed
+	if keep {
+		p.idle = append(p.idle, session)
+	}
+	p.mu.Unlock()
+	if !keep {
+		_ = a.module.runStarted(func(d driver) error { return d.CloseSession(session) })
+	}
+}
+
 // drain returns the idle sessions for closing; what is lent out is closed by give.
 func (p *pool) drain() []uint {
 	p.mu.Lock()
@@ -105,30 +123,48 @@ func (a *attachment) runAnywhere(ctx context.Context, f func(d driver, session u
 	if !a.concurrent {
 		return a.run(ctx, func(d driver) error { return f(d, a.held) })
 	}
-	_, err := a.lend(ctx, f)
+	_, err := a.lend(ctx, true, f)
 	return err
 }
 
-// lend runs f on a session of the pool: while others do so too, on a token that bears
-// that, or alone. held says that it was the held session after all.
-func (a *attachment) lend(ctx context.Context, f func(d driver, session uint) error) (held bool, err error) {
+// lend runs f on a session of the pool, beside others who do so too, or alone. held says
+// that it was the held session after all.
+func (a *attachment) lend(ctx context.Context, beside bool, f func(d driver, session uint) error) (held bool, err error) {
 	if err := a.pool.enter(ctx); err != nil {
 		return false, err
 	}
 	defer a.pool.leave()
-	run := a.run
-	if a.concurrent {
-		run = a.runBeside
+	session := uint(0)
+	if beside {
+		session = a.pool.reuse()
 	}
-	err = run(ctx, func(d driver) error {
-		session, err := a.pool.take(d, a)
-		if err != nil {
-			return err
-		}
-		held = session == a.held
-		err = f(d, session)
-		a.pool.give(d, a, session, spoilsSession(err))
-		return err
+	if session == 0 {
+		err = a.run(ctx, func(d driver) (err error) {
+			session, err = a.pool.take(d, a)
+			held = session == a.held
+			if err != nil || beside && !held {
+				return err // nobody else is in the module while a session is opened
+			}
+			return a.useOnce(d, session, f)
+		})
+	}
+	if err != nil || held || !beside {
+		return held, err
+	}
+	used := false
+	err = a.runBeside(ctx, func(d driver) error {
+		used = true
+		return a.useOnce(d, session, f)
 	})
-	return held, err
+	if !used { // cancelled, or closed meanwhile
+		a.pool.giveUnused(a, session)
+	}
+	return false, err
+}
+
+// useOnce runs f on a lent session, and gives that back.
+func (a *attachment) useOnce(d driver, session uint, f func(d driver, session uint) error) error {
+	err := f(d, session)
+	a.pool.give(d, a, session, spoilsSession(err))
+	return err
 }

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 )
@@ -42,9 +43,10 @@ type Spec struct {
 
 var (
 	// A name is also part of object labels and PKCS#11 URIs, so it keeps to
-	// characters that need no escaping in either.
-	namePattern      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
-	mechanismPattern = regexp.MustCompile(`^CKM_[A-Z0-9_]+$`)
+	// characters that need no escaping in either. Patterns are compiled when they are
+	// needed first: every command of the CLI starts the provider, most for its schema only.
+	namePattern      = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`) })
+	mechanismPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^CKM_[A-Z0-9_]+$`) })
 )
 
 // DerivationKeyName is the name of the environment's key from which secrets are
@@ -53,7 +55,7 @@ const DerivationKeyName = ".derivation"
 
 // ValidateName refuses (fault.Invalid) a name that could not be a key's.
 func ValidateName(name string) error {
-	if namePattern.MatchString(name) {
+	if namePattern().MatchString(name) {
 		return nil
 	}
 	return &fault.Error{
@@ -86,7 +88,7 @@ func (s Spec) Validate() error {
 		return invalid("A key without any operation is of no use.", "Name at least one of: "+possible.String()+".")
 	}
 	for _, m := range s.AllowedMechanisms {
-		if !mechanismPattern.MatchString(string(m)) {
+		if !mechanismPattern().MatchString(string(m)) {
 			return invalid(fmt.Sprintf("%q is not the name of a PKCS#11 mechanism.", m), `Use names as in the standard, for example "CKM_ECDSA".`)
 		}
 	}

@@ -149,7 +149,8 @@ func (l *lab) environment(t *testing.T, s shape) *environment {
 	return e
 }
 
-// fill makes keys and rotations as the provider does, ten at a time.
+// fill makes keys and rotations as the provider does, but more at a time, so that they
+// share more searches.
 func fill(t *testing.T, token *softhsm.Token, s shape) {
 	t.Helper()
 	each(t, token, s.keys, func(ctx context.Context, services *provider.Services, i int) error {
@@ -168,7 +169,7 @@ func fill(t *testing.T, token *softhsm.Token, s shape) {
 	})
 }
 
-// each does something for each number, ten at a time as Terraform does.
+// each does something for each number, many at a time.
 func each(t *testing.T, token *softhsm.Token, count int, do func(context.Context, *provider.Services, int) error) {
 	t.Helper()
 	services, shut := assembly.Services(config.Settings{
@@ -176,7 +177,7 @@ func each(t *testing.T, token *softhsm.Token, count int, do func(context.Context
 		PIN: func() (secret.Value, error) { return secret.New(softhsm.PIN), nil },
 	}, time.Now)
 	var group sync.WaitGroup
-	places := make(chan struct{}, 10)
+	places := make(chan struct{}, 32)
 	for i := range count {
 		places <- struct{}{}
 		group.Go(func() {
