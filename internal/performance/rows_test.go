@@ -8,13 +8,14 @@ import (
 
 // full are the rows of the guide.
 func full() []row {
-	const data, thing, bare = "as many `terraform_data`", "as many resources of a provider that does nothing", "as many `terraform_data`, and the pairs in C"
+	const data, thing, alike, bare = "as many `terraform_data`", "as many resources of a provider that does nothing", "as many with the same attributes and values, which do nothing", "as many `terraform_data`, and the pairs in C"
 	one, rotated := func(n int) shape { return shape{keys: n} }, func(n int) shape { return shape{n, true} }
 	rows := []row{
 		{"plan", "100", data, "s", 5, atMost(1.3), plan(one(100), builtIn)},
 		{"plan", "1000", data, "s", 5, atMost(1.25), plan(one(1000), builtIn)},
 		{"plan", "5000", data, "s", 5, atMost(1.25), plan(one(5000), builtIn)},
 		{"plan-plugin", "1000", thing, "s", 5, limit{}, plan(one(1000), plugin)},
+		{"plan-schema", "1000", alike, "s", 5, limit{}, planSchema(1000)},
 		{"apply", "100", bare, "s", 5, atMost(1.25), apply(100)},
 		{"apply", "1000", bare, "s", 5, atMost(1.25), apply(1000)},
 		{"destroy", "1000", bare, "s", 5, atMost(1.25), destroy(1000)},

@@ -2,6 +2,7 @@ package performance_test
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/keystead/terraform-provider-hsm/internal/softhsm"
@@ -13,6 +14,20 @@ func plan(s shape, f floor) func(*testing.T, *lab) race {
 		_, ours := l.environment(t, s).open(t, l)
 		trivial := l.newWorkdir(t, f.configuration(s), f.state(s))
 		return race{ours: ours.plan, baseline: trivial.plan}
+	}
+}
+
+// planSchema compares a plan that finds nothing to do with one of resources that have the
+// same attributes with the same values, and do nothing.
+func planSchema(keys int) func(*testing.T, *lab) race {
+	return func(t *testing.T, l *lab) race {
+		e := l.environment(t, shape{keys: keys})
+		_, ours := e.open(t, l)
+		hollow := strings.NewReplacer("keystead/hsm", "keystead/trivial", "hsm_key", "trivial_key", "hsm = {", "trivial = {")
+		_, resources, _ := strings.Cut(e.configuration("", 0), `resource "hsm_key"`)
+		configuration := "terraform {\n  required_providers {\n    hsm = {\n      source = \"keystead/hsm\"\n    }\n  }\n}\n\nresource \"hsm_key\"" + resources
+		theirs := l.newWorkdir(t, hollow.Replace(configuration), hollow.Replace(e.state))
+		return race{ours: ours.plan, baseline: theirs.plan}
 	}
 }
 

@@ -1,5 +1,5 @@
-// Command trivial serves a provider with one resource that has a name and does nothing:
-// what any resource costs that is not built into the CLI.
+// Command trivial serves resources that do nothing: one that has a name, which is what any
+// resource costs that is not built into the CLI, and one with all that hsm_key has.
 package main
 
 import (
@@ -14,6 +14,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	hsm "github.com/keystead/terraform-provider-hsm/internal/provider"
 )
 
 type trivial struct{}
@@ -27,7 +29,7 @@ func (trivial) Schema(context.Context, provider.SchemaRequest, *provider.SchemaR
 func (trivial) Configure(context.Context, provider.ConfigureRequest, *provider.ConfigureResponse) {}
 
 func (trivial) Resources(context.Context) []func() resource.Resource {
-	return []func() resource.Resource{func() resource.Resource { return thing{} }}
+	return []func() resource.Resource{func() resource.Resource { return thing{} }, func() resource.Resource { return key{hsmKey()} }}
 }
 
 func (trivial) DataSources(context.Context) []func() datasource.DataSource { return nil }
@@ -64,6 +66,42 @@ func (thing) Update(_ context.Context, req resource.UpdateRequest, resp *resourc
 }
 
 func (thing) Delete(context.Context, resource.DeleteRequest, *resource.DeleteResponse) {}
+
+// key has the schema of hsm_key, and nothing else of it.
+type key struct{ like resource.Resource }
+
+// hsmKey finds hsm_key among the resources of the provider.
+func hsmKey() resource.Resource {
+	p := hsm.New("", nil)()
+	for _, make := range p.Resources(context.Background()) {
+		var resp resource.MetadataResponse
+		r := make()
+		if r.Metadata(context.Background(), resource.MetadataRequest{ProviderTypeName: "hsm"}, &resp); resp.TypeName == "hsm_key" {
+			return r
+		}
+	}
+	panic("there is no hsm_key")
+}
+
+func (key) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = "trivial_key"
+}
+
+func (k key) Schema(ctx context.Context, req resource.SchemaRequest, resp *resource.SchemaResponse) {
+	k.like.Schema(ctx, req, resp)
+}
+
+func (key) Create(_ context.Context, _ resource.CreateRequest, resp *resource.CreateResponse) {
+	resp.Diagnostics.AddError("Cannot make a key", "This resource only plans.")
+}
+
+func (key) Read(context.Context, resource.ReadRequest, *resource.ReadResponse) {}
+
+func (key) Update(_ context.Context, _ resource.UpdateRequest, resp *resource.UpdateResponse) {
+	resp.Diagnostics.AddError("Cannot change a key", "This resource only plans.")
+}
+
+func (key) Delete(context.Context, resource.DeleteRequest, *resource.DeleteResponse) {}
 
 func main() {
 	err := providerserver.Serve(context.Background(), func() provider.Provider { return trivial{} }, providerserver.ServeOpts{
