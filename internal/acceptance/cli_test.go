@@ -164,7 +164,7 @@ func (c *cli) run(args ...string) (string, int) {
 	c.t.Helper()
 	defer c.end()
 	switch args[0] {
-	case "state", "workspace": // take their subcommand first, and print no colours
+	case "state", "workspace", "providers": // take their subcommand first, and print no colours
 	default:
 		args = append([]string{args[0], "-no-color"}, args[1:]...)
 	}
