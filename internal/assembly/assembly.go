@@ -87,10 +87,10 @@ func prepare(s config.Settings) (*cryptoki.Token, *catalog.Catalog) {
 func Join(c lifecycle.Config, credentials credential.Store, policies policy.Store) *hsmprovider.Services {
 	keys := lifecycle.New(c)
 	callers := credential.New(credential.Config{
-		Store: credentials, Deriver: keys, Environment: c.Environment, Actor: c.Actor, Now: c.Now,
+		Store: credentials, Deriver: keys, Environment: c.Environment, Actor: c.Actor, Now: c.Now, Run: c.Run,
 	})
 	rules := policy.New(policy.Config{
-		Store: policies, Directory: directory{keys, callers}, Environment: c.Environment, Actor: c.Actor, Now: c.Now,
+		Store: policies, Directory: directory{keys, callers}, Environment: c.Environment, Actor: c.Actor, Now: c.Now, Run: c.Run,
 	})
 	keys.NamedBy = rules.NamingKey
 	return &hsmprovider.Services{Keys: keys, Credentials: callers, Policies: rules}

@@ -2,14 +2,20 @@ package assembly
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 
+	records "github.com/keystead/terraform-provider-hsm/internal/catalog"
 	catalog "github.com/keystead/terraform-provider-hsm/internal/catalog/token"
 	"github.com/keystead/terraform-provider-hsm/internal/command"
 	"github.com/keystead/terraform-provider-hsm/internal/config"
+	"github.com/keystead/terraform-provider-hsm/internal/credential"
+	"github.com/keystead/terraform-provider-hsm/internal/history"
 	"github.com/keystead/terraform-provider-hsm/internal/hsm"
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
+	"github.com/keystead/terraform-provider-hsm/internal/policy"
 )
 
 // Command carries out what an operator asks the binary for, and returns the exit code, see
@@ -28,4 +34,23 @@ func Command(ctx context.Context, version string, args []string, stdout, stderr 
 type looked struct {
 	lifecycle.Token
 	*catalog.Catalog
+}
+
+// Histories reads the records of every kind.
+func (l looked) Histories(ctx context.Context) (map[string]history.Chain, error) {
+	all := map[string]history.Chain{}
+	err := errors.Join(
+		gather(ctx, l.Catalog, catalog.Keys, all, func(k *keyring.Key) history.Chain { return k.Chain }),
+		gather(ctx, l.Catalog, catalog.Credentials, all, func(c *credential.Credential) history.Chain { return c.Chain }),
+		gather(ctx, l.Catalog, catalog.Policies, all, func(p *policy.Policy) history.Chain { return p.Chain }),
+	)
+	return all, err
+}
+
+func gather[T records.Body[T]](ctx context.Context, c *catalog.Catalog, kind catalog.Kind, all map[string]history.Chain, of func(T) history.Chain) error {
+	list, err := catalog.Of[T](c, kind).List(ctx)
+	for _, rec := range list {
+		all[string(kind)+"/"+rec.Body.RecordName()] = of(rec.Body)
+	}
+	return err
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/keystead/terraform-provider-hsm/internal/config"
+	"github.com/keystead/terraform-provider-hsm/internal/history"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
@@ -35,6 +36,9 @@ type Token interface {
 	// stamp and no records either. A token on which no record can be kept is
 	// fault.Unsupported.
 	Environment(ctx context.Context) (string, error)
+	// Histories returns what every record tells of its past, by kind and name:
+	// "key/orders". A record that cannot be read is an error that names it.
+	Histories(ctx context.Context) (map[string]history.Chain, error)
 	// Warnings lists what was noticed by now although nothing failed, in whole sentences.
 	Warnings() []string
 }
@@ -59,6 +63,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"doctor", "open the token and say what it is, what it can do and what is unsafe about it", doctor},
+		{"history", "print what the records on the token tell of their past: who did what, when and why", tell},
 		{"version", "print the version, and what it was built from", version},
 	}
 }
@@ -106,18 +111,29 @@ https://registry.terraform.io/providers/keystead/hsm/latest/docs
 	return b.String()
 }
 
-// parse reads a command's arguments. When it returns false the command is over, with the
-// exit code.
-func parse(c Config, flags *flag.FlagSet, args []string) (code int, ok bool) {
+// anyNumber is of the words that may follow a command's arguments.
+const anyNumber = -1
+
+// parse reads a command's arguments, which no more than so many words may follow. When it
+// returns false the command is over, with the exit code.
+func parse(c Config, flags *flag.FlagSet, args []string, words int) (code int, ok bool) {
 	flags.SetOutput(c.Stderr)
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return exitFine, false
 	case err != nil: // the flag package has said what
 		return exitUsage, false
-	case flags.NArg() > 0:
-		_, _ = fmt.Fprintf(c.Stderr, "%s takes no argument %q.\n", flags.Name(), flags.Arg(0))
+	case words != anyNumber && flags.NArg() > words:
+		_, _ = fmt.Fprintf(c.Stderr, "%s takes no argument %q.\n", flags.Name(), flags.Arg(words))
 		return exitUsage, false
 	}
 	return exitFine, true
+}
+
+// refuse says why a command could not be carried out.
+func refuse(c Config, err error) int {
+	r := report{out: c.Stderr}
+	r.fail(err)
+	_, _ = fmt.Fprintln(c.Stderr, strings.Join(r.findings, "\n"))
+	return exitFailed
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/keystead/terraform-provider-hsm/internal/command"
 	"github.com/keystead/terraform-provider-hsm/internal/config"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/history"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 	"github.com/keystead/terraform-provider-hsm/internal/secret"
 	"github.com/keystead/terraform-provider-hsm/internal/softhsm"
@@ -148,6 +149,9 @@ func (d described) Capabilities(context.Context) (keyring.Capabilities, error) {
 }
 func (d described) Environment(context.Context) (string, error) {
 	return d.environment, d.trouble["Environment"]
+}
+func (d described) Histories(context.Context) (map[string]history.Chain, error) {
+	return nil, nil
 }
 func (d described) Warnings() []string { return d.warnings }
 
