@@ -53,6 +53,8 @@ var rules = map[string]rule{
 	"internal/keyring":  {internal: []string{"fault", "history"}, pure: true},
 	"internal/rotation": {internal: []string{"fault", "keyring"}, pure: true},
 
+	"internal/audit": {internal: []string{"fault"}, foreign: []string{"golang.org/x/mod/sumdb/note", "golang.org/x/mod/sumdb/tlog"}, pure: true},
+
 	"internal/catalog":     {internal: []string{"fault"}, pure: true},
 	"internal/environment": {internal: []string{"fault"}, pure: true},
 
@@ -67,13 +69,15 @@ var rules = map[string]rule{
 		internal: []string{"fault", "history", "keyring", "catalog", "environment"}, foreign: []string{"github.com/cedar-policy/cedar-go"},
 	},
 
-	"internal/cryptoki":            {internal: []string{"fault"}, foreign: []string{"github.com/miekg/pkcs11", "golang.org/x/sync"}},
-	"internal/hsm":                 {internal: []string{"fault", "keyring", "cryptoki", "lifecycle"}},
+	"internal/cryptoki": {internal: []string{"fault"}, foreign: []string{"github.com/miekg/pkcs11", "golang.org/x/sync"}},
+	"internal/hsm":      {internal: []string{"fault", "keyring", "cryptoki", "lifecycle"}},
+	// The log's format is in audit, what is written down of a record here.
+	"internal/catalog/audited":     {internal: []string{"fault", "audit", "catalog", "environment", "history"}},
 	"internal/catalog/token":       {internal: []string{"fault", "catalog", "environment", "cryptoki"}},
 	"internal/catalog/catalogtest": {internal: []string{"fault", "history", "keyring", "credential", "policy", "catalog", "environment"}},
 
-	"internal/provider": {internal: []string{"fault", "secret", "config", "history", "keyring", "rotation", "lifecycle", "credential", "policy"}, foreign: framework},
-	"internal/command":  {internal: []string{"fault", "config", "history", "keyring"}}, // a face like provider, for operators
+	"internal/provider": {internal: []string{"fault", "secret", "audit", "config", "history", "keyring", "rotation", "lifecycle", "credential", "policy"}, foreign: framework},
+	"internal/command":  {internal: []string{"fault", "audit", "config", "history", "keyring"}}, // a face like provider, for operators
 	"internal/assembly": {anywhere: true, foreign: serving},
 	".":                 {internal: []string{"assembly"}, foreign: serving},
 

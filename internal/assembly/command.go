@@ -5,17 +5,21 @@ import (
 	"errors"
 	"io"
 	"os"
+	"time"
 
+	"github.com/keystead/terraform-provider-hsm/internal/audit"
 	records "github.com/keystead/terraform-provider-hsm/internal/catalog"
 	catalog "github.com/keystead/terraform-provider-hsm/internal/catalog/token"
 	"github.com/keystead/terraform-provider-hsm/internal/command"
 	"github.com/keystead/terraform-provider-hsm/internal/config"
 	"github.com/keystead/terraform-provider-hsm/internal/credential"
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/history"
 	"github.com/keystead/terraform-provider-hsm/internal/hsm"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
 	"github.com/keystead/terraform-provider-hsm/internal/policy"
+	hsmprovider "github.com/keystead/terraform-provider-hsm/internal/provider"
 )
 
 // Command carries out what an operator asks the binary for, and returns the exit code, see
@@ -27,6 +31,12 @@ func Command(ctx context.Context, version string, args []string, stdout, stderr 
 			token, records := prepare(s)
 			return looked{hsm.Healing(hsm.New(token)), records}, token.Close
 		},
+		RotateAuditKey: func(ctx context.Context, s config.Settings) (int, error) {
+			services, shut := servicesOf(s, time.Now, version)
+			v, err := services.Audit.Rotate(ctx)
+			return v, errors.Join(err, shut())
+		},
+		User: hsmprovider.UserAtHost,
 	}, args)
 }
 
@@ -36,13 +46,35 @@ type looked struct {
 	*catalog.Catalog
 }
 
+// AuditKeys reads the record of the key that signs the log.
+func (l looked) AuditKeys(ctx context.Context) ([]audit.Key, error) {
+	rec, err := catalog.Of[*keyring.Key](l.Catalog, catalog.Keys).Load(ctx, keyring.AuditKeyName)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var keys []audit.Key
+	for _, n := range rec.Body.Numbers() {
+		if v := rec.Body.Versions[n]; !v.Pending {
+			keys = append(keys, audit.Key{Version: n, SPKI: v.PublicKey})
+		}
+	}
+	return keys, nil
+}
+
 // Histories reads the records of every kind.
 func (l looked) Histories(ctx context.Context) (map[string]history.Chain, error) {
+	return histories(ctx, l.Catalog)
+}
+
+func histories(ctx context.Context, on *catalog.Catalog) (map[string]history.Chain, error) {
 	all := map[string]history.Chain{}
 	err := errors.Join(
-		gather(ctx, l.Catalog, catalog.Keys, all, func(k *keyring.Key) history.Chain { return k.Chain }),
-		gather(ctx, l.Catalog, catalog.Credentials, all, func(c *credential.Credential) history.Chain { return c.Chain }),
-		gather(ctx, l.Catalog, catalog.Policies, all, func(p *policy.Policy) history.Chain { return p.Chain }),
+		gather(ctx, on, catalog.Keys, all, func(k *keyring.Key) history.Chain { return k.Chain }),
+		gather(ctx, on, catalog.Credentials, all, func(c *credential.Credential) history.Chain { return c.Chain }),
+		gather(ctx, on, catalog.Policies, all, func(p *policy.Policy) history.Chain { return p.Chain }),
 	)
 	return all, err
 }

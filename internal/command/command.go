@@ -13,6 +13,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/keystead/terraform-provider-hsm/internal/audit"
 	"github.com/keystead/terraform-provider-hsm/internal/config"
 	"github.com/keystead/terraform-provider-hsm/internal/history"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
@@ -39,6 +40,9 @@ type Token interface {
 	// Histories returns what every record tells of its past, by kind and name:
 	// "key/orders". A record that cannot be read is an error that names it.
 	Histories(ctx context.Context) (map[string]history.Chain, error)
+	// AuditKeys returns every version of the key that signs the audit log, none if there is
+	// no such key.
+	AuditKeys(ctx context.Context) ([]audit.Key, error)
 	// Warnings lists what was noticed by now although nothing failed, in whole sentences.
 	Warnings() []string
 }
@@ -51,6 +55,10 @@ type Config struct {
 	// Open returns the token that the settings select, and what closes it. It does no
 	// I/O: the module is opened when the token is first asked something.
 	Open func(config.Settings) (token Token, shut func() error)
+	// RotateAuditKey makes the next version of the key that signs the audit log.
+	RotateAuditKey func(ctx context.Context, s config.Settings) (version int, err error)
+	// User is who runs the command, "user@host", for when nothing else says.
+	User func() string
 }
 
 // command is one of the words that may follow the binary's name.
@@ -62,6 +70,7 @@ type command struct {
 // commands lists them in the order in which they are shown.
 func commands() []command {
 	return []command{
+		{"audit", "verify, show, export and prove what is in the audit log", auditing},
 		{"doctor", "open the token and say what it is, what it can do and what is unsafe about it", doctor},
 		{"history", "print what the records on the token tell of their past: who did what, when and why", tell},
 		{"version", "print the version, and what it was built from", version},

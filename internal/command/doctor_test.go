@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/keystead/terraform-provider-hsm/internal/assembly"
+	"github.com/keystead/terraform-provider-hsm/internal/audit"
 	"github.com/keystead/terraform-provider-hsm/internal/command"
 	"github.com/keystead/terraform-provider-hsm/internal/config"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
@@ -153,7 +154,8 @@ func (d described) Environment(context.Context) (string, error) {
 func (d described) Histories(context.Context) (map[string]history.Chain, error) {
 	return nil, nil
 }
-func (d described) Warnings() []string { return d.warnings }
+func (d described) AuditKeys(context.Context) ([]audit.Key, error) { return nil, nil }
+func (d described) Warnings() []string                             { return d.warnings }
 
 func TestDoctorFindings(t *testing.T) {
 	healthy := func() described {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
 	"regexp"
 
 	"github.com/keystead/terraform-provider-hsm/internal/secret"
@@ -25,6 +26,17 @@ type Input struct {
 	// AnyEnvironment says that no environment has to be named: whoever gives it only
 	// looks, at a token of whichever environment.
 	AnyEnvironment bool
+	Audit          AuditInput
+}
+
+// AuditInput is what was written of the audit log.
+type AuditInput struct {
+	Directory string
+}
+
+// Audit is where the audit log is kept.
+type Audit struct {
+	Directory string // absolute; empty for no log
 }
 
 // Settings is the resolved result.
@@ -51,14 +63,16 @@ type Settings struct {
 	MaxSessions int
 	// ConcurrentCalls says that calls into the module may overlap.
 	ConcurrentCalls bool
+	Audit           Audit
 }
 
 // The environment's variables, each for what is not given otherwise.
 const (
-	envURI         = "HSM_URI"         // without uri, module_path, token_label, token_serial and slot_id
-	envPIN         = "HSM_PIN"         // without pin, and without a PIN or its source in the URI
-	envEnvironment = "HSM_ENVIRONMENT" // without environment
-	envActor       = "HSM_ACTOR"       // without actor
+	envURI         = "HSM_URI"             // without uri, module_path, token_label, token_serial and slot_id
+	envPIN         = "HSM_PIN"             // without pin, and without a PIN or its source in the URI
+	envEnvironment = "HSM_ENVIRONMENT"     // without environment
+	envActor       = "HSM_ACTOR"           // without actor
+	envAudit       = "HSM_AUDIT_DIRECTORY" // without audit
 )
 
 var environmentName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,63}$`)
@@ -104,6 +118,14 @@ func Resolve(in Input, getenv func(string) string, user func() string) (Settings
 		} else {
 			s.MaxSessions = int(n)
 		}
+	}
+
+	if dir := cmp.Or(in.Audit.Directory, getenv(envAudit)); dir != "" {
+		absolute, err := filepath.Abs(dir)
+		if err != nil {
+			report(invalid("audit", fmt.Sprintf("The directory %q cannot be found.", dir), "Give its absolute path."))
+		}
+		s.Audit.Directory = absolute
 	}
 
 	if len(problems) > 0 {

@@ -23,6 +23,8 @@ type Config struct {
 	Actor       string           // who is recorded with each change
 	Now         func() time.Time // the clock
 	Run         string           // recorded with each change: which process it was
+	// Revealing is told before a secret leaves, and keeps it here by an error. It may be nil.
+	Revealing func(ctx context.Context, name string, version int) error
 }
 
 // Service performs the verbs. Each of them is one write: killed anywhere, a credential

@@ -23,6 +23,7 @@ import (
 const (
 	Begun       = "begun"       // the intent to touch the HSM was recorded; Reason says what for
 	Abandoned   = "abandoned"   // what was begun was never finished, and what it left was destroyed
+	Settled     = "settled"     // what was begun is done
 	Generated   = "generated"   // a version's key was made in the HSM
 	Adopted     = "adopted"     // a version's key was found there
 	Activated   = "activated"   // a version may protect
@@ -44,7 +45,7 @@ const (
 // passing are the things of which the last few are enough: what they led to is said by
 // other entries, or by the record itself. Everything else matters.
 var passing = map[string]bool{
-	Begun: true, Abandoned: true, Deactivated: true, Suspended: true, Resumed: true, Claimed: true, Released: true, Updated: true,
+	Begun: true, Abandoned: true, Settled: true, Deactivated: true, Suspended: true, Resumed: true, Claimed: true, Released: true, Updated: true,
 }
 
 // Entry is one thing that happened. Seq and Prev belong to the chain.

@@ -48,11 +48,11 @@ func TestHistory(t *testing.T) {
 		"begun 1 create", "abandoned 1 create",
 		"begun 2 create", "generated 2 ", "activated 2 created",
 		"claimed 2 ",
-		"begun 3 rotate", "generated 3 ", "deactivated 2 rotated", "activated 3 rotated", "begun 2 rotate",
-		"revoked 2 key_compromise", "begun 2 advance",
-		"updated 0 ", "suspended 2 ", "suspended 3 ", "begun 3 update",
+		"begun 3 rotate", "generated 3 ", "deactivated 2 rotated", "activated 3 rotated", "begun 2 rotate", "settled 0 rotate",
+		"revoked 2 key_compromise", "begun 2 advance", "settled 0 advance",
+		"updated 0 ", "suspended 2 ", "suspended 3 ", "begun 3 update", "settled 0 update",
 		"released 3 ",
-		"disabled 2 the key was removed", "disabled 3 the key was removed", "removed 0 ", "begun 0 destroy",
+		"disabled 2 the key was removed", "disabled 3 the key was removed", "removed 0 ", "begun 0 destroy", "settled 0 destroy",
 	}
 	var got []string
 	k := m.Key("orders")

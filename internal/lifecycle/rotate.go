@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"reflect"
 	"slices"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
@@ -191,7 +192,11 @@ func (s *Service) Advance(ctx context.Context, name string, instance int, schedu
 		return nil, err
 	}
 	s.perform(k, schedule, steps)
-	k.Rotation = &keyring.Rotation{Instance: instance, Declared: schedule.Declared}
+	declared := &keyring.Rotation{Instance: instance, Declared: schedule.Declared}
+	if !reflect.DeepEqual(k.Rotation, declared) {
+		s.note(k, k.Versions[instance], history.Updated, "its rotation")
+	}
+	k.Rotation = declared
 	return s.carryOut(ctx, rec, k, "advance")
 }
 

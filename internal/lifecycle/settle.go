@@ -63,6 +63,7 @@ func (s *Service) settle(ctx context.Context, rec Record) (Record, error) {
 		return rec, nil
 	}
 	k := rec.Body.Clone()
+	abandoned := false
 	for _, n := range successorsFirst(k) {
 		v := k.Versions[n]
 		if err := s.conform(ctx, k, v); err != nil {
@@ -70,8 +71,12 @@ func (s *Service) settle(ctx context.Context, rec Record) (Record, error) {
 		}
 		if v.Pending { // never shown to anyone; its number stays used
 			s.note(k, v, history.Abandoned, k.Work.What)
+			abandoned = true
 			delete(k.Versions, n)
 		}
+	}
+	if !abandoned {
+		s.note(k, nil, history.Settled, k.Work.What)
 	}
 	k.Work = nil
 	return s.Catalog.Replace(ctx, rec, k)

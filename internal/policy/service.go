@@ -218,7 +218,7 @@ func (s *Service) note(p *Policy, what string) {
 	}
 	e := history.Entry{At: s.now(), What: what, Actor: s.Actor, Run: s.Run}
 	if p.Tombstone == nil {
-		e.Digest = p.Spec.digest()
+		e.Digest = p.Spec.Digest()
 	}
 	p.Chain.Append(e)
 }

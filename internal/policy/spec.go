@@ -50,8 +50,8 @@ type Spec struct {
 	Cedar       string            `json:"cedar,omitempty"` // as written
 }
 
-// digest is the SHA-256, in hexadecimal, of what the policy says, as JSON.
-func (s Spec) digest() string {
+// Digest is the SHA-256, in hexadecimal, of what the policy says, as JSON.
+func (s Spec) Digest() string {
 	text, err := json.Marshal(s)
 	if err != nil { // there is nothing in it that has no JSON
 		return ""
