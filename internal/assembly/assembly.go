@@ -63,7 +63,7 @@ func servicesOf(s config.Settings, now func() time.Time, version string) (servic
 		Alive: alive(host),
 	}
 	if s.Audit.Directory != "" {
-		services, shut = underAudit(s, c, records, version)
+		services, shut = underAudit(s, c, token, records, version)
 		return services, both(shut, token.Close)
 	}
 	return Join(c, catalog.Of[*credential.Credential](records, catalog.Credentials), catalog.Of[*policy.Policy](records, catalog.Policies)), token.Close

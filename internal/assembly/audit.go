@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/keystead/terraform-provider-hsm/internal/audit"
@@ -14,6 +11,7 @@ import (
 	catalog "github.com/keystead/terraform-provider-hsm/internal/catalog/token"
 	"github.com/keystead/terraform-provider-hsm/internal/config"
 	"github.com/keystead/terraform-provider-hsm/internal/credential"
+	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
 	"github.com/keystead/terraform-provider-hsm/internal/environment"
 	"github.com/keystead/terraform-provider-hsm/internal/history"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
@@ -28,7 +26,7 @@ const patience = 1500 * time.Millisecond
 
 // underAudit wires the services so that everything is written down in the log before it is
 // done. c is as without a log. shut signs what is left to sign.
-func underAudit(s config.Settings, c lifecycle.Config, on *catalog.Catalog, version string) (services *hsmprovider.Services, shut func() error) {
+func underAudit(s config.Settings, c lifecycle.Config, token *cryptoki.Token, on *catalog.Catalog, version string) (services *hsmprovider.Services, shut func() error) {
 	signing := &signer{}
 	log := audit.New(audit.Config{
 		Open: func(torn func(int64, string) ([]byte, error)) (audit.Store, error) {
@@ -39,7 +37,8 @@ func underAudit(s config.Settings, c lifecycle.Config, on *catalog.Catalog, vers
 			info, err := c.Token.Info(ctx)
 			return info.Serial, err
 		},
-		Baseline:    func(ctx context.Context) ([]audit.Event, error) { return baseline(ctx, on) },
+		Subjects:    func(ctx context.Context) ([]audit.Event, error) { return subjects(ctx, token, on) },
+		Own:         string(catalog.Keys) + "/" + keyring.AuditKeyName,
 		Running:     running(c),
 		Environment: s.Environment, Actor: s.Actor, Provider: version, Run: c.Run, Host: c.Host, PID: c.PID, Now: c.Now,
 	})
@@ -112,19 +111,6 @@ func (s *signer) Keys(ctx context.Context) ([]audit.Key, error) {
 		keys = append(keys, audit.Key{Version: v.Number, SPKI: v.PublicKey})
 	}
 	return keys, err
-}
-
-// baseline tells where the histories of all records stand.
-func baseline(ctx context.Context, on *catalog.Catalog) ([]audit.Event, error) {
-	histories, err := histories(ctx, on)
-	var events []audit.Event
-	for _, name := range slices.Sorted(maps.Keys(histories)) {
-		kind, rest, _ := strings.Cut(name, "/")
-		e := audited.Event(kind, rest, histories[name], 0)
-		e.Operation = "baseline"
-		events = append(events, e)
-	}
-	return events, err
 }
 
 // accessOf tells what a change of policies means.

@@ -13,6 +13,7 @@ import (
 	"github.com/keystead/terraform-provider-hsm/internal/command"
 	"github.com/keystead/terraform-provider-hsm/internal/config"
 	"github.com/keystead/terraform-provider-hsm/internal/credential"
+	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/history"
 	"github.com/keystead/terraform-provider-hsm/internal/hsm"
@@ -29,12 +30,20 @@ func Command(ctx context.Context, version string, args []string, stdout, stderr 
 		Version: version, Stdout: stdout, Stderr: stderr, Getenv: os.Getenv,
 		Open: func(s config.Settings) (command.Token, func() error) {
 			token, records := prepare(s)
-			return looked{hsm.Healing(hsm.New(token)), records}, token.Close
+			return looked{hsm.Healing(hsm.New(token)), records, token}, token.Close
 		},
 		RotateAuditKey: func(ctx context.Context, s config.Settings) (int, error) {
 			services, shut := servicesOf(s, time.Now, version)
 			v, err := services.Audit.Rotate(ctx)
 			return v, errors.Join(err, shut())
+		},
+		SettleAudit: func(ctx context.Context, s config.Settings, reason string) (audit.Settlement, error) {
+			services, shut := servicesOf(s, time.Now, version)
+			if err := services.Keys.Guard(ctx); err != nil {
+				return audit.Settlement{}, errors.Join(err, shut())
+			}
+			settled, err := services.Audit.Log.Settle(ctx, reason)
+			return settled, errors.Join(err, shut())
 		},
 		User: hsmprovider.UserAtHost,
 	}, args)
@@ -44,6 +53,17 @@ func Command(ctx context.Context, version string, args []string, stdout, stderr 
 type looked struct {
 	lifecycle.Token
 	*catalog.Catalog
+	token *cryptoki.Token
+}
+
+// Versions reads the records of keys.
+func (l looked) Versions(ctx context.Context) (map[string]map[int]string, error) {
+	return versions(ctx, l.Catalog)
+}
+
+// Foreign looks for keys without a record.
+func (l looked) Foreign(ctx context.Context) (map[string]string, error) {
+	return foreign(ctx, l.token, l.Catalog)
 }
 
 // AuditKeys reads the record of the key that signs the log.

@@ -7,6 +7,7 @@ import (
 	"crypto"
 	"crypto/ed25519"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -52,7 +53,7 @@ func write() {
 		Open: func(torn func(int64, string) ([]byte, error)) (audit.Store, error) {
 			return audit.OpenDirectory(os.Getenv("AUDIT_WRITER"), torn)
 		},
-		Signer: &pen{keys: []crypto.Signer{ed25519.NewKeyFromSeed(seed)}}, Serial: func(context.Context) (string, error) { return "4711", nil },
+		Signer: &pen{keys: []crypto.Signer{ed25519.NewKeyFromSeed(seed)}, there: true}, Serial: func(context.Context) (string, error) { return "4711", nil },
 		Running:     func(e audit.Event) bool { return syscall.Kill(e.PID, 0) == nil },
 		Environment: "prod", Actor: "ada@build", Run: fmt.Sprint(os.Getpid()), Host: "h", PID: os.Getpid(), Now: time.Now,
 	})
@@ -254,8 +255,20 @@ func TestTakenAway(t *testing.T) {
 		},
 		"lock removed": func(d *desk) error { return os.Remove(filepath.Join(d.dir, "lock")) },
 		"all removed":  func(d *desk) error { return os.RemoveAll(d.dir) },
+		"all removed, and an empty directory made": func(d *desk) error {
+			return errors.Join(os.RemoveAll(d.dir), os.Mkdir(d.dir, 0o700))
+		},
+		"all removed, and something refused since": func(d *desk) error {
+			err := os.RemoveAll(d.dir)
+			l := d.log()
+			return errors.Join(err, l.Note(d.tb.Context(), audit.Event{Operation: "log in", Subject: "token"}), l.Close(d.tb.Context()))
+		},
+		"checkpoints removed": func(d *desk) error { return os.Remove(filepath.Join(d.dir, "checkpoints")) },
 	} {
 		t.Run("while open: "+name, func(t *testing.T) {
+			if name == "checkpoints removed" {
+				t.Skip("the next run notices")
+			}
 			d := newDesk(t)
 			d.fill(3)
 			l := d.log()
@@ -268,7 +281,7 @@ func TestTakenAway(t *testing.T) {
 			}
 			_ = l.Close(t.Context())
 		})
-		if name == "lock removed" || name == "all removed" { // by then it is another lock; and a log that is gone altogether is a new one
+		if name == "lock removed" { // by then it is another lock
 			continue
 		}
 		t.Run("between two runs: "+name, func(t *testing.T) {
@@ -338,14 +351,42 @@ func TestSegments(t *testing.T) {
 	}); err != nil || count != 20 {
 		t.Errorf("%d records, %v", count, err)
 	}
-	if err := os.Remove(files[1]); err != nil {
-		t.Fatal(err)
+	for name, spoil := range map[string]func() error{
+		"a file is missing":       func() error { return os.Remove(files[1]) },
+		"the one before the last": func() error { return os.Remove(files[2]) },
+		"a file was cut off":      func() error { return os.Truncate(files[1], 4<<20) },
+		"a line more":             func() error { return appendTo(files[1], "{}\n") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			kept := t.TempDir()
+			if err := os.CopyFS(kept, os.DirFS(dir)); err != nil {
+				t.Fatal(err)
+			}
+			if err := spoil(); err != nil {
+				t.Fatal(err)
+			}
+			if d, err := audit.OpenDirectory(dir, torn); !fault.Is(err, fault.Inconsistent) {
+				t.Errorf("the next change: %v, %v", d, err)
+			}
+			if view, err := audit.OpenView(dir); err != nil {
+				t.Error(err)
+			} else if err := view.Lines(0, func(int64, []byte) bool { return true }); !fault.Is(err, fault.Inconsistent) {
+				t.Errorf("to look at: %v", err)
+			}
+			if err := errors.Join(os.RemoveAll(dir), os.CopyFS(dir, os.DirFS(kept))); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
-	if view, err := audit.OpenView(dir); err != nil {
-		t.Error(err)
-	} else if err := view.Lines(0, func(int64, []byte) bool { return true }); !fault.Is(err, fault.Inconsistent) {
-		t.Errorf("a file is missing: %v", err)
+}
+
+func appendTo(name, text string) error {
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
 	}
+	_, err = file.WriteString(text)
+	return errors.Join(err, file.Close())
 }
 
 // BenchmarkAppend appends durably, as 32 writers at a time; fsync is what the disk does

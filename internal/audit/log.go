@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -27,9 +26,12 @@ type Config struct {
 	Signer Signer
 	// Serial tells which token it is; it needs no login.
 	Serial func(ctx context.Context) (string, error)
-	// Baseline returns the subjects that there are already when a log begins, each with the
-	// head of its history, so that what was before can be told from what came after.
-	Baseline func(ctx context.Context) ([]Event, error)
+	// Subjects tells of all that there is on the token: of each subject its whole history as
+	// steps, with its head, and as the time that of its last entry. By it a log begins, and
+	// one that is not this token's, or not whole, is told. It may be nil.
+	Subjects func(ctx context.Context) ([]Event, error)
+	// Own is the subject of the key that signs.
+	Own string
 
 	// Running reports whether the process that wrote an intent may still be at work.
 	Running func(Event) bool
@@ -43,7 +45,8 @@ type Config struct {
 type Log struct {
 	Config
 
-	preparing sync.Mutex  // one goroutine prepares, the others wait for it
+	preparing sync.Mutex  // one goroutine prepares, the others wait for it; guards closed
+	closed    int         // how many intents of others were closed
 	ready     atomic.Bool // the key is there, and the log goes with the newest checkpoint
 
 	opening sync.Mutex // guards what follows
@@ -201,124 +204,6 @@ func (l *Log) open(ctx context.Context) (Store, error) {
 	}
 	l.store = store
 	return store, nil
-}
-
-// Prepare makes sure of everything that a change needs: a log that is as it was left, and a
-// key to sign it by.
-func (l *Log) Prepare(ctx context.Context) error {
-	if l.ready.Load() {
-		return nil
-	}
-	l.preparing.Lock()
-	defer l.preparing.Unlock()
-	if l.ready.Load() {
-		return nil
-	}
-	store, err := l.open(ctx)
-	if err != nil {
-		return err
-	}
-	notes, err := store.Checkpoints()
-	if err != nil {
-		return err
-	}
-	if len(notes) > 0 {
-		keys, err := l.Signer.Keys(ctx)
-		if err != nil {
-			return err
-		}
-		c, err := ReadCheckpoint(l.Environment, notes[len(notes)-1], keys)
-		if err != nil {
-			return err
-		}
-		root, err := tlog.TreeHash(c.Size, store)
-		if err != nil {
-			return err
-		}
-		if root != c.Root {
-			return &fault.Error{
-				Kind: fault.Inconsistent, Op: "use audit log", Subject: "audit log", Problem: fmt.Sprintf("The records are not those that were there when the checkpoint of %d records was signed.", c.Size),
-				Hint: "Look into it with `terraform-provider-hsm audit verify`. As long as it is like this nothing is changed on the token.",
-			}
-		}
-		l.signing.Lock()
-		l.signed = c.Size
-		l.signing.Unlock()
-	}
-	if store.Size() == 0 && l.Baseline != nil {
-		known, err := l.Baseline(ctx)
-		if err != nil {
-			return err
-		}
-		for _, e := range append([]Event{{Operation: "begin", Subject: "log"}}, known...) {
-			e.Phase, e.ID = Notice, random()
-			if err := l.appendTo(ctx, store, e); err != nil {
-				return err
-			}
-		}
-	}
-	if err := l.closeInterrupted(ctx, store); err != nil {
-		return err
-	}
-	if err := l.Signer.Prepare(ctx); err != nil {
-		return err
-	}
-	l.ready.Store(true)
-	return nil
-}
-
-// recent is how many records back an intent is looked for that was never closed.
-const recent = 20_000
-
-// closeInterrupted closes the intents of runs that ended without saying what came of them,
-// and tells an operator.
-func (l *Log) closeInterrupted(ctx context.Context, store Store) error {
-	open := map[string]Event{}
-	var order []string
-	err := store.Lines(max(0, store.Size()-recent), func(_ int64, line []byte) bool {
-		intent, outcome := bytes.Contains(line, []byte(`"phase":"intent"`)), bytes.Contains(line, []byte(`"phase":"outcome"`))
-		if !intent && !outcome {
-			return true
-		}
-		_, after, _ := bytes.Cut(line, []byte(`"request":{"uid":"`))
-		id, _, _ := bytes.Cut(after, []byte(`"`))
-		if outcome {
-			delete(open, string(id))
-			return true
-		}
-		open[string(id)], order = Event{}, append(order, string(id))
-		return true
-	})
-	if err != nil || len(open) == 0 {
-		return err
-	}
-	err = store.Lines(max(0, store.Size()-recent), func(_ int64, line []byte) bool {
-		if e, err := decode(line); err == nil && e.Phase == Intent {
-			if _, ok := open[e.ID]; ok {
-				open[e.ID] = e
-			}
-		}
-		return true
-	})
-	if err != nil {
-		return err
-	}
-	for _, id := range order {
-		e, ok := open[id]
-		if !ok || e.Run == l.Run || l.Running != nil && l.Running(e) {
-			continue
-		}
-		at, who := e.Time, e.Actor
-		e.Phase, e.Failure = Outcome, &Failure{Interrupted, fmt.Sprintf("The run that began it, of %s on %s, ended without saying what came of it.", who, e.Host)}
-		if err := l.appendTo(ctx, store, e); err != nil {
-			return err
-		}
-		l.mu.Lock()
-		l.warned = append(l.warned, fmt.Sprintf("An operation on %s, begun by %s on %s, was interrupted: its run ended without saying what came of it. "+
-			"What the token's own records tell counts; the audit log has a record of the interruption now.", e.Subject, who, at.Format(time.RFC3339)))
-		l.mu.Unlock()
-	}
-	return nil
 }
 
 func (l *Log) complete(e Event) Event {

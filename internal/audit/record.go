@@ -30,6 +30,12 @@ type Step struct {
 	Digest  string `json:"digest,omitempty"` // SHA-256 in hexadecimal: of a public key, of a policy
 }
 
+// The steps by which a version comes about, as histories call them.
+const (
+	stepGenerated = "generated"
+	stepAdopted   = "adopted"
+)
+
 // Event is what a record says. The Log fills in all but the first group.
 type Event struct {
 	Operation string   // "write", "stamp", "reveal", "log in", "destroy key"…
@@ -165,12 +171,12 @@ func (e Event) activity() int {
 	what := e.Operation
 	for _, s := range e.Steps {
 		switch s.What {
-		case "generated", "adopted", "created", "issued", "removed":
+		case stepGenerated, stepAdopted, "created", "issued", "removed":
 			what = s.What
 		}
 	}
 	switch what {
-	case "generated", "adopted", "created", "issued", "stamp":
+	case stepGenerated, stepAdopted, "created", "issued", "stamp":
 		return activityCreate
 	case "removed":
 		return activityDelete

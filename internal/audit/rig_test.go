@@ -10,8 +10,10 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +28,7 @@ var noon = time.Date(2027, 1, 1, 12, 0, 0, 0, time.UTC)
 type pen struct {
 	mu    sync.Mutex
 	keys  []crypto.Signer
+	there bool // the first of the keys was made
 	fails error
 	made  int
 }
@@ -48,7 +51,12 @@ func newP256(tb testing.TB) crypto.Signer {
 	return key
 }
 
-func (p *pen) Prepare(context.Context) error { return p.fails }
+func (p *pen) Prepare(context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.there = p.there || p.fails == nil
+	return p.fails
+}
 
 func (p *pen) Sign(_ context.Context, message []byte) (audit.Key, []byte, error) {
 	p.mu.Lock()
@@ -74,6 +82,9 @@ func (p *pen) Sign(_ context.Context, message []byte) (audit.Key, []byte, error)
 func (p *pen) Keys(context.Context) ([]audit.Key, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if !p.there {
+		return nil, nil
+	}
 	return p.all()
 }
 
@@ -95,6 +106,8 @@ type desk struct {
 	dir string
 	pen *pen
 	now time.Time
+	// token is what is on it, by subject; nil if nobody asks.
+	token map[string]audit.Event
 }
 
 func newDesk(tb testing.TB) *desk {
@@ -109,25 +122,48 @@ func torn(size int64, digest string) ([]byte, error) {
 // log opens the log as a process of its own would.
 func (d *desk) log() *audit.Log {
 	d.tb.Helper()
-	return audit.New(audit.Config{
+	c := audit.Config{
 		Open: func(torn func(int64, string) ([]byte, error)) (audit.Store, error) {
 			return audit.OpenDirectory(d.dir, torn)
 		},
-		Signer: d.pen, Serial: func(context.Context) (string, error) { return "4711", nil },
+		Signer: d.pen, Serial: func(context.Context) (string, error) { return "4711", nil }, Own: "key/.audit",
 		Environment: "prod", Actor: "ada@build", Provider: "1.2.3", Run: "r", Host: "h", PID: os.Getpid(), Now: func() time.Time { return d.now },
-	})
+	}
+	if d.token != nil {
+		c.Subjects = func(context.Context) ([]audit.Event, error) { return slices.Collect(maps.Values(d.token)), nil }
+	}
+	return audit.New(c)
 }
 
 // write does something to a subject, whose history then has so many entries.
 func (d *desk) write(l *audit.Log, subject string, seq int, failure error) {
 	d.tb.Helper()
-	operation, err := l.Begin(d.tb.Context(), audit.Event{
-		Operation: "rotate", Subject: subject, Steps: []audit.Step{{Seq: seq, What: "generated", Version: seq, Digest: "ab"}}, Head: fmt.Sprint(subject, seq),
-	})
+	e := audit.Event{Operation: "rotate", Subject: subject, Steps: []audit.Step{{Seq: seq, What: "generated", Version: seq, Digest: "ab"}}, Head: fmt.Sprint(subject, seq)}
+	operation, err := l.Begin(d.tb.Context(), e)
 	if err != nil {
 		d.tb.Fatal(err)
 	}
 	operation.End(d.tb.Context(), failure)
+	d.put(e)
+}
+
+// put has a subject stand on the token as an event tells.
+func (d *desk) put(e audit.Event) {
+	if d.token != nil {
+		e.Operation, e.Time = "baseline", d.now
+		d.token[e.Subject] = e
+	}
+}
+
+// standing is what verify is told of the token.
+func (d *desk) standing(want *audit.Expectation) {
+	want.Token = map[string]audit.Standing{}
+	for subject, e := range d.token {
+		if strings.HasPrefix(subject, "object/") {
+			continue
+		}
+		want.Token[subject] = audit.Standing{Seq: e.Steps[len(e.Steps)-1].Seq, Head: e.Head}
+	}
 }
 
 func (d *desk) close(l *audit.Log) {

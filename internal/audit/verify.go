@@ -38,6 +38,11 @@ type Expectation struct {
 	Kept [][]byte
 	// Token is where the histories on the token stand, by subject; nil if it was not asked.
 	Token map[string]Standing
+	// Versions are those on the token, by subject and number, each with its fingerprint as
+	// the record there has it.
+	Versions map[string]map[int]string
+	// Foreign are objects that no record on the token is about, in words, by subject.
+	Foreign map[string]string
 	// Running reports whether the process that wrote an intent may still be at work. It may
 	// be nil.
 	Running func(Event) bool
@@ -58,6 +63,7 @@ type Summary struct {
 	Checkpoints int
 	Signed      int64 // how many records the newest good checkpoint covers
 	Interrupted []int64
+	Accepted    []int64 // the records by which an operator took over what the log had not told of
 }
 
 const none int64 = -1
@@ -67,9 +73,7 @@ const none int64 = -1
 // intents have outcomes; and that the token is as the log says. The problems are sorted by
 // record, those about no record last.
 func Verify(r Reader, want Expectation) (Summary, []Problem, error) {
-	v := &verification{
-		want: want, hashes: nil, intents: map[string]int64{}, ended: map[string]int64{}, given: map[string]bool{}, known: map[string]*account{},
-	}
+	v := newVerification(want)
 	notes, err := r.Checkpoints()
 	if err != nil {
 		return Summary{}, nil, err
@@ -104,6 +108,13 @@ type account struct {
 	told     map[int]int64    // entries, by the record that tells of them
 	standing Standing         // after the last success
 	maybe    map[string]int64 // heads that it may have come to, by the record that says so
+	made     map[int]making   // how versions came about
+}
+
+// making is what the log tells of how a version came about.
+type making struct {
+	record int64
+	digest string // the version's fingerprint
 }
 
 type verification struct {
@@ -119,6 +130,12 @@ type verification struct {
 	problems []Problem
 	open     map[string]Event
 	changed  bool // a record was found to be another one than was written
+}
+
+func newVerification(want Expectation) *verification {
+	return &verification{
+		want: want, intents: map[string]int64{}, ended: map[string]int64{}, given: map[string]bool{}, known: map[string]*account{}, open: map[string]Event{},
+	}
 }
 
 func (v *verification) say(record int64, format string, args ...any) {
@@ -224,9 +241,6 @@ func (v *verification) take(index int64, line []byte) {
 
 // account takes in what a record says.
 func (v *verification) account(index int64, e Event) {
-	if v.open == nil {
-		v.open = map[string]Event{}
-	}
 	switch e.Phase {
 	case Intent:
 		if first, ok := v.intents[e.ID]; ok {
@@ -262,11 +276,14 @@ func (v *verification) account(index int64, e Event) {
 			return
 		}
 		v.ended[e.ID] = index
-		if e.Operation == "baseline" {
+		if (e.Operation == opBegin || e.Operation == opBaseline) && e.Reason != "" {
+			v.Accepted = append(v.Accepted, index)
+		}
+		if e.Operation == opBaseline { // whatever was told before, from here on this counts
 			a := v.of(e.Subject)
-			if n := len(e.Steps); n > 0 {
-				a.from, a.standing = e.Steps[n-1].Seq, Standing{e.Steps[n-1].Seq, e.Head}
-			}
+			a.standing, a.maybe = e.standing(), map[string]int64{}
+			a.from = a.standing.Seq
+			a.make(index, e.Steps)
 		}
 	default:
 		v.say(index, "it is of no phase")
@@ -276,10 +293,19 @@ func (v *verification) account(index int64, e Event) {
 func (v *verification) of(subject string) *account {
 	a := v.known[subject]
 	if a == nil {
-		a = &account{told: map[int]int64{}, maybe: map[string]int64{}}
+		a = &account{told: map[int]int64{}, maybe: map[string]int64{}, made: map[int]making{}}
 		v.known[subject] = a
 	}
 	return a
+}
+
+// make takes in which versions came about.
+func (a *account) make(index int64, steps []Step) {
+	for _, s := range steps {
+		if s.What == stepGenerated || s.What == stepAdopted {
+			a.made[s.Version] = making{index, s.Digest}
+		}
+	}
 }
 
 // credit takes in what came of a write.
@@ -300,6 +326,7 @@ func (v *verification) credit(index int64, e Event) {
 		if last > a.standing.Seq {
 			a.standing = Standing{last, e.Head}
 		}
+		a.make(index, e.Steps)
 	case e.Failure.Kind == Interrupted || e.Failure.Kind == uncertain:
 		for _, s := range e.Steps {
 			if _, ok := a.told[s.Seq]; !ok {
@@ -307,6 +334,7 @@ func (v *verification) credit(index int64, e Event) {
 			}
 		}
 		a.maybe[e.Head] = index
+		a.make(index, e.Steps)
 	}
 }
 
@@ -321,16 +349,10 @@ func (v *verification) finish() {
 	for _, id := range slices.SortedFunc(maps.Keys(v.open), func(a, b string) int { return cmp.Compare(v.intents[a], v.intents[b]) }) {
 		e := v.open[id]
 		if v.want.Running == nil || !v.want.Running(e) {
-			v.follow(v.intents[id], "it is an intent (%s) without an outcome; the next run that changes something closes it", e.message())
+			v.follow(v.intents[id], "it is an intent (%s) without an outcome; the next run that changes something closes it, or `terraform-provider-hsm audit settle`", e.message())
 		}
-		a := v.of(e.Subject)
-		for _, s := range e.Steps {
-			if _, ok := a.told[s.Seq]; !ok {
-				a.told[s.Seq] = v.intents[id]
-			}
-		}
-		a.maybe[e.Head] = v.intents[id]
 	}
+	v.concludeOpen()
 	for _, subject := range slices.Sorted(maps.Keys(v.known)) {
 		a := v.known[subject]
 		for seq := a.from + 1; seq < a.standing.Seq; seq++ {
@@ -352,29 +374,87 @@ func (v *verification) finish() {
 	}
 }
 
+// concludeOpen takes in what may have come of intents without an outcome.
+func (v *verification) concludeOpen() {
+	for id, e := range v.open {
+		if len(e.Steps) == 0 {
+			continue
+		}
+		a := v.of(e.Subject)
+		for _, s := range e.Steps {
+			if _, ok := a.told[s.Seq]; !ok {
+				a.told[s.Seq] = v.intents[id]
+			}
+		}
+		a.maybe[e.Head] = v.intents[id]
+		a.make(v.intents[id], e.Steps)
+	}
+}
+
 // holdToToken compares what the log says with what is on the token.
 func (v *verification) holdToToken() {
+	if v.Checkpoints == 0 && len(v.want.Keys) > 0 {
+		v.follow(none, "no checkpoint covers it, although there is a key to sign by")
+	}
+	for _, d := range v.differences() {
+		v.follow(d.record, "%s", d.text)
+	}
+	for _, subject := range slices.Sorted(maps.Keys(v.want.Versions)) {
+		a := v.known[subject]
+		if a == nil {
+			continue // that is said already
+		}
+		for _, n := range slices.Sorted(maps.Keys(v.want.Versions[subject])) {
+			made, ok := a.made[n]
+			switch digest := v.want.Versions[subject][n]; {
+			case !ok:
+				v.follow(none, "version %d of %s is on the token, and no record tells how it came about", n, subject)
+			case made.digest != "" && digest != "" && made.digest != digest:
+				v.follow(made.record, "it tells of version %d of %s with another fingerprint than the token has", n, subject)
+			}
+		}
+	}
+	for _, subject := range slices.Sorted(maps.Keys(v.want.Foreign)) {
+		if v.known[subject] == nil {
+			v.follow(none, "%s (%s) is on the token, and neither a record there nor one of the log tells of it", subject, v.want.Foreign[subject])
+		}
+	}
+}
+
+// difference is something that is otherwise on the token than the log tells.
+type difference struct {
+	subject string
+	record  int64
+	text    string
+}
+
+// differences compares the histories.
+func (v *verification) differences() (list []difference) {
+	differ := func(subject string, record int64, format string, args ...any) {
+		list = append(list, difference{subject, record, fmt.Sprintf(format, args...)})
+	}
 	for _, subject := range slices.Sorted(maps.Keys(v.want.Token)) {
 		is, a := v.want.Token[subject], v.known[subject]
 		if a == nil {
-			v.follow(none, "%s is on the token, and no record tells of it", subject)
+			differ(subject, none, "%s is on the token, and no record tells of it", subject)
 			continue
 		}
 		_, maybe := a.maybe[is.Head]
 		switch {
 		case is == a.standing, maybe && is.Seq >= a.standing.Seq:
 		case is.Seq > a.standing.Seq:
-			v.follow(none, "%s was changed on the token %d times since the last record of it: those changes are not in the log", subject, is.Seq-a.standing.Seq)
+			differ(subject, none, "%s was changed on the token %d times since the last record of it: those changes are not in the log", subject, is.Seq-a.standing.Seq)
 		case is.Seq < a.standing.Seq:
-			v.follow(a.told[is.Seq+1], "it tells of %s what the token does not have: an older record was put back there", subject)
+			differ(subject, a.told[is.Seq+1], "it tells of %s what the token does not have: an older record was put back there", subject)
 		default:
-			v.follow(a.told[is.Seq], "it tells of %s another history than the token does", subject)
+			differ(subject, a.told[is.Seq], "it tells of %s another history than the token does", subject)
 		}
 	}
 	for _, subject := range slices.Sorted(maps.Keys(v.known)) {
 		a := v.known[subject]
 		if _, ok := v.want.Token[subject]; !ok && a.standing.Seq > 0 {
-			v.follow(a.told[a.standing.Seq], "it tells of %s, of which the token has no record any more", subject)
+			differ(subject, a.told[a.standing.Seq], "it tells of %s, of which the token has no record any more", subject)
 		}
 	}
+	return list
 }

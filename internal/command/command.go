@@ -2,7 +2,8 @@
 // hand: what it is, which version, and whether it could work with a token.
 //
 // It translates and decides nothing, like package provider. It changes nothing on a
-// token, and takes no PIN as an argument, where every user of the host could read it.
+// token but the key that signs the audit log, and takes no PIN as an argument, where every
+// user of the host could read it.
 package command
 
 import (
@@ -43,6 +44,12 @@ type Token interface {
 	// AuditKeys returns every version of the key that signs the audit log, none if there is
 	// no such key.
 	AuditKeys(ctx context.Context) ([]audit.Key, error)
+	// Versions lists the versions whose keys should be on the token, by record ("key/orders")
+	// and number, each with its fingerprint.
+	Versions(ctx context.Context) (map[string]map[int]string, error)
+	// Foreign describes the keys on the token that no record is about, by "object/" and
+	// their CKA_ID.
+	Foreign(ctx context.Context) (map[string]string, error)
 	// Warnings lists what was noticed by now although nothing failed, in whole sentences.
 	Warnings() []string
 }
@@ -57,6 +64,9 @@ type Config struct {
 	Open func(config.Settings) (token Token, shut func() error)
 	// RotateAuditKey makes the next version of the key that signs the audit log.
 	RotateAuditKey func(ctx context.Context, s config.Settings) (version int, err error)
+	// SettleAudit closes what is open in the audit log, and has it go on from what is on the
+	// token; see audit.Log.
+	SettleAudit func(ctx context.Context, s config.Settings, reason string) (audit.Settlement, error)
 	// User is who runs the command, "user@host", for when nothing else says.
 	User func() string
 }

@@ -155,7 +155,11 @@ func (d described) Histories(context.Context) (map[string]history.Chain, error) 
 	return nil, nil
 }
 func (d described) AuditKeys(context.Context) ([]audit.Key, error) { return nil, nil }
-func (d described) Warnings() []string                             { return d.warnings }
+func (d described) Versions(context.Context) (map[string]map[int]string, error) {
+	return nil, nil
+}
+func (d described) Foreign(context.Context) (map[string]string, error) { return nil, nil }
+func (d described) Warnings() []string                                 { return d.warnings }
 
 func TestDoctorFindings(t *testing.T) {
 	healthy := func() described {

@@ -47,9 +47,7 @@ func TestKillsUnderAudit(t *testing.T) {
 					}
 				}
 			}
-			restore()
-			p.work.must(p.change()...)
-			total := p.module.Counted()
+			total := p.writes()
 			p.goesWithTheLog("undisturbed", log)
 			type kill struct {
 				write int
