@@ -102,11 +102,20 @@ func TestAudit(t *testing.T) {
 	a.configure(strings.Replace(with("", schedule+"\n  revoke = { \"2\" = \"key_compromise\" }", "verify"), "deletion_protection = true", "deletion_protection = false", 1))
 	a.apply()
 	whole()
+	a.pass(30 * 24 * time.Hour)
+	a.configure(with("", schedule+"\n  pinned_version = 1", "verify"))
+	a.failing([]string{"plan"}, "Cannot pin version", "The overlap of version 1 is over")
+	a.mustRun("state", "rm", "hsm_access_policy.bot")
+	a.configure(with("", schedule+"\n  revoke = { \"2\" = \"key_compromise\" }", "verify"))
+	a.mustRun("import", "hsm_access_policy.bot", "bot")
+	a.apply()
+	whole()
 
 	all := a.audit(0, "show")
 	expect(t, all, "environment/test stamp done", "key/orders begun version 1 (create) done", "generated version 1, activated version 1 (created) done", "credential/bot issued version 1 (issued) done",
 		"credential/bot reveal version 1", "+ bot may sign with orders", "deactivated version 1 (rotated)", "- bot may sign with orders", "+ bot may verify with orders",
-		"revoked version 2 (key_compromise)", "key/orders remove key protected", "wrong environment", "token log in access denied")
+		"revoked version 2 (key_compromise)", "key/orders remove key protected", "wrong environment", "token log in access denied",
+		"key/orders pin version protected", "policy/bot import notice")
 	for _, secret := range []string{softhsm.PIN, "0000-wrong"} {
 		if export := a.audit(0, "export"); strings.Contains(export, secret) {
 			t.Errorf("the log holds %q", secret)
@@ -252,10 +261,70 @@ func TestAuditBegun(t *testing.T) {
 	a.apply("-replace=hsm_key_rotation.orders")
 	expect(t, a.audit(0, "show"), "log begin", "key/orders begun version 1 (create), generated version 1, activated version 1 (created), claimed version 1", "begun version 2 (rotate) done")
 	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token.")
-	t.Setenv("HSM_AUDIT_DIRECTORY", "") // and a change beside the log shows
+
+	// A change beside the log shows, and is accepted only with a reason.
+	t.Setenv("HSM_AUDIT_DIRECTORY", "")
 	a.apply("-replace=hsm_key_rotation.orders")
 	t.Setenv("HSM_AUDIT_DIRECTORY", a.dir)
+	t.Setenv("HSM_ENVIRONMENT", "test")
 	expect(t, a.audit(1, "verify"), "key/orders was changed on the token")
+	before := look(t, token)
+	a.failing([]string{"apply", "-auto-approve", "-replace=hsm_key_rotation.orders"}, "It does not tell of what was done last on key/orders")
+	unchanged(t, before, look(t, token))
+	a.mustRun("plan")
+	expect(t, a.audit(1, "settle"), "key/orders", "needs a reason")
+	expect(t, a.audit(0, "settle", "-reason", "the variable was not set"), "key/orders was taken over")
+	expect(t, a.audit(0, "verify"), "accepted     by an operator: 1 records", "The log is whole, and goes with the token.")
+	a.apply("-replace=hsm_key_rotation.orders")
+
+	// And so does a key that another program made.
+	token.Tool(t, "--keypairgen", "--key-type", "EC:prime256v1", "--usage-sign", "--id", "beef", "--label", "stranger")
+	expect(t, a.audit(1, "verify"), `object/beef (private key "stranger", public key "stranger") is on the token`)
+	expect(t, a.audit(0, "settle", "-reason", "it belongs to the web server"), "object/beef was taken over")
+	expect(t, a.audit(0, "verify"), "The log is whole")
+}
+
+// TestAuditTakenAway: without the log that there was nothing is changed, whatever is in its
+// place; reading goes on.
+func TestAuditTakenAway(t *testing.T) {
+	token := softhsm.New(t, "acceptance")
+	a := newAudited(t, token, orders(token, "", schedule))
+	a.apply()
+	older := a.dir + ".older"
+	if err := os.CopyFS(older, os.DirFS(a.dir)); err != nil {
+		t.Fatal(err)
+	}
+	a.apply("-replace=hsm_key_rotation.orders")
+	right := a.dir + ".right"
+	if err := os.Rename(a.dir, right); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("HSM_ENVIRONMENT", "test")
+	before := look(t, token)
+	refused := func(why string) {
+		t.Helper()
+		a.mustRun("plan")
+		a.failing([]string{"apply", "-auto-approve", "-replace=hsm_key_rotation.orders"}, why, "As long as it is like this nothing is changed on the token.")
+		unchanged(t, before, look(t, token))
+		if err := os.RemoveAll(a.dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused("The token has had an audit log")
+	if err := os.Mkdir(a.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	refused("The token has had an audit log")
+	if err := os.Rename(older, a.dir); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, a.audit(1, "verify"), "key/orders was changed on the token")
+	refused("It does not tell of what was done last on key/orders")
+	if err := os.Rename(right, a.dir); err != nil {
+		t.Fatal(err)
+	}
+	a.apply("-replace=hsm_key_rotation.orders")
+	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token.")
 }
 
 // TestAuditFullDisk: if the log cannot be written, an apply changes nothing in the HSM, and

@@ -57,10 +57,11 @@ type Log struct {
 	signed  int64      // the size that the newest checkpoint is of
 	begun   bool       // this process has recorded something
 
-	mu     sync.Mutex // guards what follows
-	missed []Event    // outcomes that could not be recorded
-	warned []string
-	noted  map[string]bool // refusals that were recorded
+	mu      sync.Mutex // guards what follows
+	missed  []Event    // outcomes that could not be recorded
+	warned  []string
+	noted   map[string]bool // refusals and imports that were recorded
+	refused error           // why nothing is changed in this process
 }
 
 // New returns a Log. It does no I/O.
@@ -137,15 +138,28 @@ func (l *Log) Refused(ctx context.Context, err error) error {
 	if !ok {
 		return nil
 	}
-	key := f.Op + "\n" + f.Subject + "\n" + f.Problem
-	l.mu.Lock()
-	known := l.noted[key]
-	l.noted[key] = true
-	l.mu.Unlock()
-	if known {
+	if !l.first(f.Op + "\n" + f.Subject + "\n" + f.Problem) {
 		return nil
 	}
 	return l.Note(ctx, Event{Operation: f.Op, Subject: refusedSubject(f.Subject), Failure: failure(err)})
+}
+
+// Imported records, once in a process, that something on the token was shown to whoever
+// takes it under management. It changes nothing there.
+func (l *Log) Imported(ctx context.Context, subject, reason string) error {
+	if !l.first("import\n" + subject + "\n" + reason) {
+		return nil
+	}
+	return l.Note(ctx, Event{Operation: "import", Subject: subject, Reason: reason})
+}
+
+// first reports whether something is noted for the first time.
+func (l *Log) first(what string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	known := l.noted[what]
+	l.noted[what] = true
+	return !known
 }
 
 // named finds what a fault is about.

@@ -19,7 +19,13 @@ func (l *Log) Prepare(ctx context.Context) error {
 	if l.ready.Load() {
 		return nil
 	}
-	return l.prepare(ctx, func(_ Store, known []Event, state state) ([]Event, error) {
+	l.mu.Lock()
+	refused := l.refused
+	l.mu.Unlock()
+	if refused != nil {
+		return refused
+	}
+	err := l.prepare(ctx, func(_ Store, known []Event, state state) ([]Event, error) {
 		switch {
 		case state == lost:
 			return nil, refuseLost()
@@ -28,6 +34,12 @@ func (l *Log) Prepare(ctx context.Context) error {
 		}
 		return nil, nil
 	})
+	if fault.Is(err, fault.Inconsistent) { // a thousand resources need not look again
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.refused = err
+	}
+	return err
 }
 
 // Settlement says what Settle did.

@@ -172,6 +172,17 @@ func (c *client) noteRefusals(ctx context.Context, diags *diag.Diagnostics) {
 	}
 }
 
+// noteImport writes down that something was imported. It changes nothing on the token, so
+// it goes on without a log that can be written.
+func (c *client) noteImport(ctx context.Context, subject, reason string, diags *diag.Diagnostics) {
+	if log := c.services.Audit.Log; log != nil && !diags.HasError() {
+		if err := log.Imported(ctx, subject, reason); err != nil {
+			summary, detail := explain(err)
+			c.warnOnce(diags, summary, "An import could not be written down. "+detail)
+		}
+	}
+}
+
 // warnOnce shows a warning the first time that it comes up: with a thousand keys
 // the same warning a thousand times would bury every other one.
 func (c *client) warnOnce(diags *diag.Diagnostics, summary, detail string) {
