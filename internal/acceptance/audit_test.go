@@ -3,12 +3,14 @@ package acceptance_test
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -324,6 +326,62 @@ func TestAuditTakenAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.apply("-replace=hsm_key_rotation.orders")
+	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token.")
+}
+
+// TestAuditMirrors: what the log holds comes to a file and to a receiver; one that cannot be
+// reached is a warning.
+func TestAuditMirrors(t *testing.T) {
+	token := softhsm.New(t, "acceptance")
+	dir := t.TempDir()
+	socket, shipped := filepath.Join(dir, "socket"), filepath.Join(dir, "shipped")
+	receiver, err := net.ListenPacket("unixgram", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var got [][]byte
+	go func() {
+		for {
+			text := make([]byte, 1<<16)
+			n, _, err := receiver.ReadFrom(text)
+			if err != nil {
+				return
+			}
+			_, line, _ := bytes.Cut(text[:n], []byte("] "))
+			mu.Lock()
+			got = append(got, line)
+			mu.Unlock()
+		}
+	}()
+	defer func() { _ = receiver.Close() }()
+	a := newAudited(t, token, "")
+	with := func(more string) string {
+		return strings.Replace(orders(token, "", schedule), "environment = ", fmt.Sprintf(`audit {
+    mirror { syslog = "unix://%s" }
+    mirror { file = %q }
+    %s
+  }
+  environment = `, socket, shipped, more), 1)
+	}
+	a.configure(with(""))
+	a.apply()
+	a.configure(with(`mirror { syslog = "unix://` + socket + `.nowhere" }`))
+	expect(t, a.apply("-replace=hsm_key_rotation.orders"), "does not take its records", ".nowhere", "The log itself is not affected.")
+	a.configure(with(""))
+	a.apply("-replace=hsm_key_rotation.orders") // delivers what a run before did not
+	records, err := os.ReadFile(filepath.Join(a.dir, "records-000000000000.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(shipped); err != nil || !bytes.Equal(text, records) {
+		t.Errorf("shipped is %d bytes of %d, %v", len(text), len(records), err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if text := append(bytes.Join(got, []byte("\n")), '\n'); !bytes.Equal(text, records) {
+		t.Errorf("received are %d messages of %d", len(got), bytes.Count(records, []byte("\n")))
+	}
 	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token.")
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/keystead/terraform-provider-hsm/internal/audit"
+	"github.com/keystead/terraform-provider-hsm/internal/audit/mirror"
 	"github.com/keystead/terraform-provider-hsm/internal/catalog/audited"
 	catalog "github.com/keystead/terraform-provider-hsm/internal/catalog/token"
 	"github.com/keystead/terraform-provider-hsm/internal/config"
@@ -28,6 +29,10 @@ const patience = 1500 * time.Millisecond
 // done. c is as without a log. shut signs what is left to sign.
 func underAudit(s config.Settings, c lifecycle.Config, token *cryptoki.Token, on *catalog.Catalog, version string) (services *hsmprovider.Services, shut func() error) {
 	signing := &signer{}
+	var mirrors []audit.Mirror
+	for _, m := range s.Audit.Mirrors {
+		mirrors = append(mirrors, mirror.New(mirror.Config{Directory: s.Audit.Directory, Syslog: m.Syslog, File: m.File, Authorities: m.CAFile}))
+	}
 	log := audit.New(audit.Config{
 		Open: func(torn func(int64, string) ([]byte, error)) (audit.Store, error) {
 			return audit.OpenDirectory(s.Audit.Directory, torn)
@@ -38,6 +43,7 @@ func underAudit(s config.Settings, c lifecycle.Config, token *cryptoki.Token, on
 			return info.Serial, err
 		},
 		Subjects:    func(ctx context.Context) ([]audit.Event, error) { return subjects(ctx, token, on) },
+		Mirrors:     mirrors,
 		Own:         string(catalog.Keys) + "/" + keyring.AuditKeyName,
 		Running:     running(c),
 		Environment: s.Environment, Actor: s.Actor, Provider: version, Run: c.Run, Host: c.Host, PID: c.PID, Now: c.Now,

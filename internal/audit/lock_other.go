@@ -17,3 +17,6 @@ func lockFile(*os.File) error {
 }
 
 func unlockFile(*os.File) error { return nil }
+
+// TryLock takes no lock, see lockFile.
+func TryLock(file *os.File) (bool, error) { return false, lockFile(file) }

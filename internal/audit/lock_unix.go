@@ -18,3 +18,12 @@ func lockFile(file *os.File) error {
 }
 
 func unlockFile(file *os.File) error { return syscall.Flock(int(file.Fd()), syscall.LOCK_UN) }
+
+// TryLock takes a lock on a file if nobody has it. It ends with the file, or with the process.
+func TryLock(file *os.File) (bool, error) {
+	err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if err == syscall.EWOULDBLOCK || err == syscall.EINTR {
+		return false, nil
+	}
+	return err == nil, err
+}

@@ -33,12 +33,25 @@ type Config struct {
 	// Own is the subject of the key that signs.
 	Own string
 
+	// Mirrors are given what is recorded.
+	Mirrors []Mirror
+
 	// Running reports whether the process that wrote an intent may still be at work.
 	Running func(Event) bool
 
 	Environment, Actor, Provider, Run, Host string
 	PID                                     int
 	Now                                     func() time.Time
+}
+
+// Mirror is given what was recorded, and nobody waits for it.
+type Mirror interface {
+	// Poke tells that there are so many records that are durable. It does not block.
+	Poke(size int64)
+	// Warnings lists what an operator should know, in whole sentences.
+	Warnings() []string
+	// Close delivers what it can until the context ends, and lets go. It is called once.
+	Close(ctx context.Context)
 }
 
 // Log records what is done. Its methods may be called from several goroutines.
@@ -193,7 +206,11 @@ func (l *Log) recover(ctx context.Context) error {
 func (l *Log) Warnings() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return append([]string(nil), l.warned...)
+	warned := append([]string(nil), l.warned...)
+	for _, m := range l.Mirrors {
+		warned = append(warned, m.Warnings()...)
+	}
+	return warned
 }
 
 // open opens the store.
@@ -217,6 +234,7 @@ func (l *Log) open(ctx context.Context) (Store, error) {
 		return nil, err
 	}
 	l.store = store
+	l.poke(store.Size()) // what earlier runs have left
 	return store, nil
 }
 
@@ -243,6 +261,7 @@ func (l *Log) appendTo(_ context.Context, store Store, e Event) error {
 	if err != nil {
 		return err
 	}
+	l.poke(index + 1)
 	l.signing.Lock()
 	defer l.signing.Unlock()
 	l.begun = true
@@ -253,6 +272,12 @@ func (l *Log) appendTo(_ context.Context, store Store, e Event) error {
 		}
 	}
 	return nil
+}
+
+func (l *Log) poke(size int64) {
+	for _, m := range l.Mirrors {
+		m.Poke(size)
+	}
 }
 
 // sign makes a checkpoint if so many records are without.
@@ -303,8 +328,18 @@ func (l *Log) Close(ctx context.Context) error {
 	if l.store != nil {
 		err = errors.Join(err, l.store.Close())
 	}
+	ctx, cancel := context.WithTimeout(ctx, mirrorsLast)
+	defer cancel()
+	var mirrors sync.WaitGroup
+	for _, m := range l.Mirrors {
+		mirrors.Go(func() { m.Close(ctx) })
+	}
+	mirrors.Wait()
 	return err
 }
+
+// mirrorsLast is how long mirrors are given at the end of a run.
+const mirrorsLast = 300 * time.Millisecond
 
 func failure(err error) *Failure {
 	if err == nil {

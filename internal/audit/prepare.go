@@ -261,7 +261,7 @@ func holdToSubjects(store Store, known []Event) error {
 	from := max(0, store.Size()-recent)
 	err := store.Lines(from, func(index int64, line []byte) bool {
 		if index == from && from > 0 {
-			if e, err := decode(line); err == nil {
+			if e, err := Decode(line); err == nil {
 				since = e.Time
 			}
 		}
@@ -297,7 +297,7 @@ func unknown(store Store, known []Event) ([]Event, error) {
 	}
 	v := newVerification(Expectation{Token: token})
 	err := store.Lines(0, func(index int64, line []byte) bool {
-		if e, err := decode(line); err == nil { // one that cannot be read is for verify to find
+		if e, err := Decode(line); err == nil { // one that cannot be read is for verify to find
 			v.account(index, e)
 		}
 		return true
@@ -346,7 +346,7 @@ func (l *Log) closeInterrupted(ctx context.Context, store Store) error {
 		return err
 	}
 	err = store.Lines(from, func(_ int64, line []byte) bool {
-		if e, err := decode(line); err == nil && e.Phase == Intent {
+		if e, err := Decode(line); err == nil && e.Phase == Intent {
 			if _, ok := open[e.ID]; ok {
 				open[e.ID] = e
 			}

@@ -242,8 +242,8 @@ func (e Event) message() string {
 	return fmt.Sprintf("%s: %s", e.Subject, strings.Join(parts, ", "))
 }
 
-// decode reads a record's line.
-func decode(line []byte) (Event, error) {
+// Decode reads a record's line.
+func Decode(line []byte) (Event, error) {
 	var r ocsf
 	if err := json.Unmarshal(line, &r); err != nil {
 		return Event{}, err

@@ -34,7 +34,7 @@ func Select(r Reader, q Query) ([]Found, error) {
 	var found []Found
 	var failed error
 	err := r.Lines(0, func(index int64, line []byte) bool {
-		e, err := decode(line)
+		e, err := Decode(line)
 		if err != nil {
 			failed = &fault.Error{
 				Kind: fault.Inconsistent, Op: "read audit log", Subject: "audit log", Problem: "A record cannot be read.", Cause: err,

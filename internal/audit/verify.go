@@ -227,7 +227,7 @@ func (v *verification) take(index int64, line []byte) {
 	}
 	v.hashes = append(v.hashes, hashes...)
 	v.Records = index + 1
-	e, err := decode(line)
+	e, err := Decode(line)
 	switch {
 	case err != nil:
 		v.say(index, "it cannot be read: %v", err)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"path/filepath"
 	"regexp"
 
 	"github.com/keystead/terraform-provider-hsm/internal/secret"
@@ -32,11 +31,16 @@ type Input struct {
 // AuditInput is what was written of the audit log.
 type AuditInput struct {
 	Directory string
+	Mirrors   []MirrorInput
 }
+
+// MirrorInput is what was written of a mirror of the audit log.
+type MirrorInput struct{ Syslog, File, CAFile string }
 
 // Audit is where the audit log is kept.
 type Audit struct {
 	Directory string // absolute; empty for no log
+	Mirrors   []Mirror
 }
 
 // Settings is the resolved result.
@@ -93,8 +97,8 @@ func Resolve(in Input, getenv func(string) string, user func() string) (Settings
 	report := func(err ...error) { problems = append(problems, err...) }
 
 	s.ModuleParameters, s.ConcurrentCalls = in.ModuleParameters, in.ConcurrentCalls
-	u, err := s.selectToken(in, getenv)
-	report(err...)
+	u, wrong := s.selectToken(in, getenv)
+	report(wrong...)
 	report(s.choosePIN(in, u, getenv)...)
 
 	s.Environment = cmp.Or(in.Environment, getenv(envEnvironment))
@@ -120,12 +124,9 @@ func Resolve(in Input, getenv func(string) string, user func() string) (Settings
 		}
 	}
 
-	if dir := cmp.Or(in.Audit.Directory, getenv(envAudit)); dir != "" {
-		absolute, err := filepath.Abs(dir)
-		if err != nil {
-			report(invalid("audit", fmt.Sprintf("The directory %q cannot be found.", dir), "Give its absolute path."))
-		}
-		s.Audit.Directory = absolute
+	audit, err := resolveAudit(in.Audit, getenv)
+	if s.Audit = audit; err != nil {
+		report(err)
 	}
 
 	if len(problems) > 0 {

@@ -114,20 +114,7 @@ func (p *hsmProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *
 					"Many modules of software tokens are not, and lose or mix up objects; SoftHSM and TPMs get one call at a time whatever is set here. Default: `false`.",
 			},
 		},
-		Blocks: map[string]schema.Block{
-			"audit": schema.SingleNestedBlock{
-				MarkdownDescription: "The audit log: every change, every refusal and every failed login of this environment, in a Merkle tree whose head is signed by a key in the HSM. " +
-					"See the [guide](guides/audit.md). With a log nothing is changed on the token that is not written down first; without, each record on the token " +
-					"still holds its own history.",
-				Attributes: map[string]schema.Attribute{
-					"directory": schema.StringAttribute{
-						Optional: true, Validators: notEmpty,
-						MarkdownDescription: "Directory of the log; it is made if it is not there. All runs of an environment have to use the same one. " +
-							"Environment variable: `HSM_AUDIT_DIRECTORY`.",
-					},
-				},
-			},
-		},
+		Blocks: map[string]schema.Block{"audit": auditBlock()},
 	}
 }
 
@@ -147,25 +134,12 @@ type providerModel struct {
 	Audit       *auditModel  `tfsdk:"audit"`
 }
 
-// auditModel is the block audit.
-type auditModel struct {
-	Directory types.String `tfsdk:"directory"`
-}
-
-// directory is empty without a block.
-func (m *auditModel) directory() types.String {
-	if m == nil {
-		return types.StringNull()
-	}
-	return m.Directory
-}
-
 // unknown lists the arguments without a known value, sorted.
 func (m providerModel) unknown() []string {
 	var names []string
 	for name, value := range map[string]attr.Value{
 		"uri": m.URI, "module_path": m.ModulePath, "module_parameters": m.Parameters, "token_label": m.TokenLabel, "token_serial": m.TokenSerial, "slot_id": m.SlotID,
-		"pin": m.PIN, "environment": m.Environment, "actor": m.Actor, "max_sessions": m.MaxSessions, "audit": m.Audit.directory(), "concurrent_calls": m.Concurrent,
+		"pin": m.PIN, "environment": m.Environment, "actor": m.Actor, "max_sessions": m.MaxSessions, "audit": m.Audit.first(), "concurrent_calls": m.Concurrent,
 	} {
 		if value.IsUnknown() {
 			names = append(names, "`"+name+"`")
@@ -195,7 +169,7 @@ func (p *hsmProvider) Configure(ctx context.Context, req provider.ConfigureReque
 		TokenSerial: m.TokenSerial.ValueString(), SlotID: m.SlotID.ValueInt64Pointer(), PIN: pin,
 		Environment: m.Environment.ValueString(), Actor: m.Actor.ValueString(), MaxSessions: m.MaxSessions.ValueInt64Pointer(),
 		ConcurrentCalls: m.Concurrent.ValueBool(),
-		Audit:           config.AuditInput{Directory: m.Audit.directory().ValueString()},
+		Audit:           m.Audit.input(),
 	}, os.Getenv, UserAtHost)
 	if err != nil {
 		reportConfiguration(&resp.Diagnostics, err)
