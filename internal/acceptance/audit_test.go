@@ -158,6 +158,7 @@ output "events" { value = length(data.hsm_audit.this.events) }
 	expect(t, a.audit(0, "verify", "-key", keys[0], "-key", keys[1]), "The log is whole")
 	expect(t, a.audit(1, "verify", "-key", keys[1]), "is not signed by an audit key")
 	a.proves(keys[1])
+	a.shows()
 
 	// Whatever is done beside the provider shows.
 	records := filepath.Join(a.dir, "records-000000000000.jsonl")
@@ -212,6 +213,30 @@ func (a *audited) proves(key string) {
 		}
 		if out, err := check(); err == nil {
 			a.t.Errorf("record %s, changed:\n%s", index, out)
+		}
+	}
+}
+
+// shows runs each command that the guide has for auditors: it has to find something.
+func (a *audited) shows() {
+	a.t.Helper()
+	guide, err := os.ReadFile("../../templates/guides/audit.md")
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(guide), "| they ask |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	commands := regexp.MustCompile("`audit ([^`]+)`").FindAllStringSubmatch(table, -1)
+	if len(commands) < 15 {
+		a.t.Errorf("the guide has %d commands for auditors", len(commands))
+	}
+	dir := a.t.TempDir()
+	for _, command := range commands {
+		args := strings.Fields(strings.NewReplacer("policy/NAME", "policy/bot", "NAME", "orders", "ACTOR", "ada@example", "prove N", "prove -out "+dir+" 1").Replace(command[1]))
+		out := a.audit(0, args...)
+		none := []string{"destroyed", "baseline", "removed"} // of these there are none here
+		if lines := strings.Count(out, "\n"); lines < 2 && args[0] == "show" && !slices.Contains(none, args[len(args)-1]) {
+			a.t.Errorf("%s shows nothing", command[0])
 		}
 	}
 }

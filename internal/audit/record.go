@@ -239,7 +239,11 @@ func (e Event) message() string {
 	if len(parts) == 0 {
 		parts = []string{e.Operation}
 	}
-	return fmt.Sprintf("%s: %s", e.Subject, strings.Join(parts, ", "))
+	message := fmt.Sprintf("%s: %s", e.Subject, strings.Join(parts, ", "))
+	if e.Reason != "" {
+		message += " (" + e.Reason + ")"
+	}
+	return message
 }
 
 // Decode reads a record's line.

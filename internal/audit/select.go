@@ -12,6 +12,7 @@ type Query struct {
 	Subject, Actor string
 	// Operation is what was asked for, or one of the steps: "rotate", "activated".
 	Operation    string
+	Failed       bool      // only what was refused, or failed
 	Since, Until time.Time // Until is excluded
 	Last         int       // only so many, the newest ones; 0 is all
 }
@@ -26,7 +27,7 @@ type Found struct {
 func (q Query) matches(e Event) bool {
 	return (q.Subject == "" || q.Subject == e.Subject) && (q.Actor == "" || q.Actor == e.Actor) &&
 		(q.Operation == "" || q.Operation == e.Operation || slices.ContainsFunc(e.Steps, func(s Step) bool { return s.What == q.Operation })) &&
-		(q.Since.IsZero() || !e.Time.Before(q.Since)) && (q.Until.IsZero() || e.Time.Before(q.Until))
+		(!q.Failed || e.Failure != nil) && (q.Since.IsZero() || !e.Time.Before(q.Since)) && (q.Until.IsZero() || e.Time.Before(q.Until))
 }
 
 // Select returns the records that a query selects, the oldest first. Nothing is verified.

@@ -23,6 +23,7 @@ func (q *query) define(flags *flag.FlagSet) {
 	flags.StringVar(&q.q.Subject, "subject", "", "only of this `subject`: key/NAME, credential/NAME, policy/NAME, environment/NAME, token, log")
 	flags.StringVar(&q.q.Actor, "actor", "", "only what this `actor` did")
 	flags.StringVar(&q.q.Operation, "operation", "", "only this `operation`, or one with such a step: rotate, activated, reveal")
+	flags.BoolVar(&q.q.Failed, "failed", false, "only what was refused, or failed")
 	flags.StringVar(&q.since, "since", "", "only from this `time` on (RFC 3339, or a date)")
 	flags.StringVar(&q.until, "until", "", "only before this `time`")
 	flags.IntVar(&q.q.Last, "last", 0, "only the last `number` of them")
