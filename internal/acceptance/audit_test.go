@@ -470,6 +470,15 @@ exec unshare -rm sh -c '
 		settle()
 		a.justBegun()
 	}
+
+	// What changes nothing goes on, and what is refused is refused for its own reason.
+	c.path = full
+	c.mustRun("state", "rm", "hsm_key.orders")
+	expect(t, c.mustRun("import", "hsm_key.orders", "orders"), "An import could not be written down.")
+	c.configure(strings.Replace(orders(token, "", schedule), `environment = "test"`, `environment = "prod"`, 1))
+	c.failing([]string{"plan"}, `The token belongs to environment "test"`, "A refusal could not be written down.")
+	settle()
+	c.configure(orders(token, "", schedule))
 	c.path = terraform
 	c.apply()
 	whole()
