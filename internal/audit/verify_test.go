@@ -112,6 +112,35 @@ func TestTampering(t *testing.T) {
 	}
 }
 
+// TestUnsigned: what is wrong with records that no checkpoint covers yet, and of which the
+// tree's hashes were made to go with it, shows by what they say.
+func TestUnsigned(t *testing.T) {
+	for name, tc := range map[string]struct {
+		more func(lines []string) []string
+		want string
+	}{
+		"an intent repeated":  {func(lines []string) []string { return append(lines, lines[2]) }, "6: it repeats the intent of record 2"},
+		"an outcome repeated": {func(lines []string) []string { return append(lines, lines[3]) }, "6: it repeats the outcome of record 3"},
+		"an outcome without intent": {func(lines []string) []string {
+			return append(lines, strings.ReplaceAll(lines[3], `"uid":"`, `"uid":"0`))
+		}, "6: there is no intent before it"},
+		"of another environment": {func(lines []string) []string { return append(lines, strings.ReplaceAll(lines[2], "prod", "test")) }, `6: it is of the environment "test"`},
+		"nothing":                {func(lines []string) []string { return lines }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			d.fill(3)
+			d.setLines(tc.more(d.lines()))
+			if err := os.Remove(filepath.Join(d.dir, "tree")); err != nil {
+				t.Fatal(err)
+			}
+			if _, problems := d.verify(); (len(problems) == 0) != (tc.want == "") || tc.want != "" && !strings.HasPrefix(problems[0], tc.want) {
+				t.Errorf("%q", problems)
+			}
+		})
+	}
+}
+
 // TestOlderLog: a log that was put back as it was some time ago goes with itself. What tells
 // is the token, and a checkpoint that was kept elsewhere.
 func TestOlderLog(t *testing.T) {
@@ -196,6 +225,27 @@ func TestForgedCheckpoints(t *testing.T) {
 			}
 			_ = l.Close(t.Context())
 		})
+	}
+}
+
+// TestCheckpointsInDisorder: checkpoints are good, and not where they were.
+func TestCheckpointsInDisorder(t *testing.T) {
+	d := newDesk(t)
+	d.fill(10)
+	name := filepath.Join(d.dir, "checkpoints")
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := strings.LastIndex(string(text), "terraform-provider-hsm/prod\n20\n")
+	if second < 0 {
+		t.Fatalf("%s", text)
+	}
+	if err := os.WriteFile(name, append(text[second:len(text):len(text)], text[:second]...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, problems := d.verify(); len(problems) != 1 || !strings.HasPrefix(problems[0], "-1: checkpoint 2 of 2, of 10 records, comes after one of 20") {
+		t.Errorf("%q", problems)
 	}
 }
 
