@@ -161,6 +161,18 @@ func TestFirstCheckpoint(t *testing.T) {
 	_ = l.Close(t.Context())
 }
 
+// TestNoCheckpoint: a log with changes has a checkpoint, or somebody has taken it away.
+func TestNoCheckpoint(t *testing.T) {
+	d := newTokenDesk(t)
+	d.fill(2)
+	if err := os.Remove(filepath.Join(d.dir, "checkpoints")); err != nil {
+		t.Fatal(err)
+	}
+	if _, problems := d.verify(); len(problems) != 1 || !strings.HasPrefix(problems[0], "1: it is a change, and there is no checkpoint") {
+		t.Errorf("%q", problems)
+	}
+}
+
 // TestSettleClosesIntents: where a killed run was the last there is a way to have its intent
 // closed without changing anything.
 func TestSettleClosesIntents(t *testing.T) {

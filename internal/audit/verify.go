@@ -33,7 +33,8 @@ type Standing struct {
 // Expectation is what a log is held to.
 type Expectation struct {
 	Environment string
-	Keys        []Key // that may have signed
+	Keys        []Key  // that may have signed
+	Own         string // the subject that is the key which signs
 	// Kept are checkpoints that were kept elsewhere.
 	Kept [][]byte
 	// Token is where the histories on the token stand, by subject; nil if it was not asked.
@@ -129,6 +130,7 @@ type verification struct {
 	known    map[string]*account
 	problems []Problem
 	open     map[string]Event
+	unsigned bool // it was said that there is no checkpoint
 	changed  bool // a record was found to be another one than was written
 }
 
@@ -248,6 +250,10 @@ func (v *verification) account(index int64, e Event) {
 			return
 		}
 		v.intents[e.ID], v.open[e.ID] = index, e
+		if v.Checkpoints == 0 && !v.unsigned && len(e.Steps) > 0 && e.Subject != v.want.Own {
+			v.unsigned = true
+			v.follow(index, "it is a change, and there is no checkpoint, the first of which comes before any")
+		}
 	case Outcome:
 		interrupted := e.Failure != nil && e.Failure.Kind == Interrupted
 		if _, ok := v.ended[e.ID]; ok && interrupted {
@@ -393,9 +399,6 @@ func (v *verification) concludeOpen() {
 
 // holdToToken compares what the log says with what is on the token.
 func (v *verification) holdToToken() {
-	if v.Checkpoints == 0 && len(v.want.Keys) > 0 {
-		v.follow(none, "no checkpoint covers it, although there is a key to sign by")
-	}
 	for _, d := range v.differences() {
 		v.follow(d.record, "%s", d.text)
 	}

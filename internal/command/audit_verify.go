@@ -11,6 +11,7 @@ import (
 
 	"github.com/keystead/terraform-provider-hsm/internal/audit"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
 // several is an argument that may be given more than once.
@@ -22,7 +23,7 @@ func (s *several) Set(value string) error { *s = append(*s, value); return nil }
 // expectation reads what the log is held to: the token's keys and histories if a token is
 // selected, and keys that are given.
 func (s *selection) expectation(ctx context.Context, c Config, given []string) (audit.Expectation, error) {
-	want := audit.Expectation{Environment: s.in.Environment}
+	want := audit.Expectation{Environment: s.in.Environment, Own: "key/" + keyring.AuditKeyName}
 	for _, text := range given {
 		environment, key, err := audit.ParseVerifierKey(text)
 		if err != nil {
