@@ -66,7 +66,7 @@ func underAudit(s config.Settings, c lifecycle.Config, token *cryptoki.Token, on
 	})
 	access.policies = services.Policies
 	services.Credentials.Revealing = func(ctx context.Context, name string, version int) error {
-		return log.Note(ctx, audit.Event{Operation: "reveal", Subject: string(catalog.Credentials) + "/" + name, Version: version})
+		return log.Disclose(ctx, audit.Event{Operation: "reveal", Subject: string(catalog.Credentials) + "/" + name, Version: version})
 	}
 	services.Audit = hsmprovider.Audit{Log: log, Keys: signing, Directory: s.Audit.Directory, Rotate: func(ctx context.Context) (int, error) {
 		if err := log.Prepare(ctx); err != nil {

@@ -58,7 +58,8 @@ type Mirror interface {
 type Log struct {
 	Config
 
-	preparing sync.Mutex  // one goroutine prepares, the others wait for it; guards closed
+	preparing sync.Mutex  // one goroutine prepares, the others wait for it; guards what follows
+	trusted   bool        // the log was found as it was left, and is the token's
 	closed    int         // how many intents of others were closed
 	ready     atomic.Bool // the key is there, and the log goes with the newest checkpoint
 

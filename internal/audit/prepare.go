@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -42,53 +41,6 @@ func (l *Log) Prepare(ctx context.Context) error {
 	return err
 }
 
-// Settlement says what Settle did.
-type Settlement struct {
-	Closed   int      // intents that were left open
-	Accepted []string // subjects that the log took over as they are on the token
-	Begun    bool     // the log was begun
-}
-
-// Settle is Prepare for an operator who has looked into what is wrong: what the log does not
-// tell of is written down as it is on the token, and so is the reason. Without a reason
-// nothing is accepted that needs one. A log whose records are not those that were signed
-// cannot be settled.
-func (l *Log) Settle(ctx context.Context, reason string) (Settlement, error) {
-	var s Settlement
-	err := l.prepare(ctx, func(store Store, known []Event, state state) ([]Event, error) {
-		events := l.beginning(reason, known)
-		s.Begun = true
-		if state == sound {
-			var err error
-			if events, err = unknown(store, known); err != nil {
-				return nil, err
-			}
-			s.Begun = false
-		}
-		for _, e := range events {
-			if e.Operation == opBaseline {
-				s.Accepted = append(s.Accepted, e.Subject)
-			}
-		}
-		switch {
-		case reason == "" && state == lost:
-			return nil, refuseLost()
-		case reason == "" && state == sound && len(events) > 0:
-			return nil, &fault.Error{
-				Kind: fault.Protected, Op: "settle audit log", Subject: "audit log",
-				Problem: fmt.Sprintf("It does not tell of %d things as they are on the token: %s. To take them over needs a reason.", len(events), strings.Join(s.Accepted[:min(len(s.Accepted), 5)], ", ")),
-				Hint:    "Find out how it came about: whether somebody worked without the log, or the log is an older one. If it is to be accepted give -reason, which is written down.",
-			}
-		}
-		for n := range events {
-			events[n].Reason = reason
-		}
-		return events, nil
-	})
-	s.Closed = l.closed
-	return s, err
-}
-
 // state is how a log is found before the first change.
 type state int
 
@@ -104,40 +56,85 @@ const (
 	opBaseline = "baseline"
 )
 
-// prepare looks at log and token, and records what answer says; it may refuse.
+// found is what there is before the first change.
+type found struct {
+	store Store
+	known []Event // on the token
+	notes int     // checkpoints
+	state state
+}
+
+// inspect looks at log and token, and makes sure that the records are those that were signed.
+func (l *Log) inspect(ctx context.Context) (f found, err error) {
+	if f.store, err = l.open(ctx); err != nil {
+		return f, err
+	}
+	// The token first: another run writes to the log before it does to the token.
+	if l.Subjects != nil {
+		if f.known, err = l.Subjects(ctx); err != nil {
+			return f, err
+		}
+	}
+	keys, err := l.Signer.Keys(ctx)
+	if err != nil {
+		return f, err
+	}
+	notes, err := f.store.Checkpoints()
+	if err != nil {
+		return f, err
+	}
+	f.notes = len(notes)
+	if err := l.holdToCheckpoint(f.store, notes, keys); err != nil {
+		return f, err
+	}
+	f.state, err = l.stateOf(f.store, f.known, len(notes), len(keys))
+	return f, err
+}
+
+// Disclose is Note for what lets a secret out: that is not done under a log that is not as it
+// was left. It changes nothing on the token.
+func (l *Log) Disclose(ctx context.Context, e Event) error {
+	if err := l.trust(ctx); err != nil {
+		return err
+	}
+	return l.Note(ctx, e)
+}
+
+// trust makes sure of what Prepare does, and begins nothing.
+func (l *Log) trust(ctx context.Context) error {
+	l.preparing.Lock()
+	defer l.preparing.Unlock()
+	if l.ready.Load() || l.trusted {
+		return nil
+	}
+	f, err := l.inspect(ctx)
+	switch {
+	case err != nil:
+		return err
+	case f.state == lost:
+		return refuseLost()
+	case f.state == sound:
+		if err := holdToSubjects(f.store, f.known); err != nil {
+			return err
+		}
+	}
+	l.trusted = true
+	return nil
+}
+
+// prepare records what answer says, which may refuse, and makes sure of the rest.
 func (l *Log) prepare(ctx context.Context, answer func(store Store, known []Event, state state) ([]Event, error)) error {
 	l.preparing.Lock()
 	defer l.preparing.Unlock()
 	if l.ready.Load() {
 		return nil
 	}
-	store, err := l.open(ctx)
+	f, err := l.inspect(ctx)
 	if err != nil {
 		return err
 	}
-	// The token first: another run writes to the log before it does to the token.
-	var known []Event
-	if l.Subjects != nil {
-		if known, err = l.Subjects(ctx); err != nil {
-			return err
-		}
-	}
-	keys, err := l.Signer.Keys(ctx)
-	if err != nil {
-		return err
-	}
-	notes, err := store.Checkpoints()
-	if err != nil {
-		return err
-	}
-	if err := l.holdToCheckpoint(store, notes, keys); err != nil {
-		return err
-	}
-	state, err := l.stateOf(store, known, len(notes), len(keys))
-	if err != nil {
-		return err
-	}
-	events, err := answer(store, known, state)
+	store := f.store
+	events, err := answer(store, f.known, f.state)
 	if err != nil {
 		return err
 	}
@@ -147,8 +144,8 @@ func (l *Log) prepare(ctx context.Context, answer func(store Store, known []Even
 			return err
 		}
 	}
-	if state == sound && len(events) == 0 {
-		if err := holdToSubjects(store, known); err != nil {
+	if f.state == sound && len(events) == 0 {
+		if err := holdToSubjects(store, f.known); err != nil {
 			return err
 		}
 	}
@@ -159,7 +156,7 @@ func (l *Log) prepare(ctx context.Context, answer func(store Store, known []Even
 		return err
 	}
 	l.ready.Store(true)
-	if len(notes) > 0 {
+	if f.notes > 0 {
 		return nil
 	}
 	// A log without a checkpoint is believed only as long as nothing was done under it. So
@@ -284,93 +281,6 @@ func holdToSubjects(store Store, known []Event) error {
 			Hint: "Look into it with `terraform-provider-hsm audit verify`, and put the right log back. If somebody worked without it and that is accepted, say so with " +
 				"`terraform-provider-hsm audit settle -reason …`. As long as it is like this nothing is changed on the token.",
 		}
-	}
-	return nil
-}
-
-// unknown lists what is otherwise on the token than the log tells, as it is there.
-func unknown(store Store, known []Event) ([]Event, error) {
-	token := map[string]Standing{}
-	is := map[string]Event{}
-	for _, e := range known {
-		token[e.Subject], is[e.Subject] = e.standing(), e
-	}
-	v := newVerification(Expectation{Token: token})
-	err := store.Lines(0, func(index int64, line []byte) bool {
-		if e, err := Decode(line); err == nil { // one that cannot be read is for verify to find
-			v.account(index, e)
-		}
-		return true
-	})
-	v.concludeOpen()
-	var events []Event
-	for _, d := range v.differences() {
-		e, ok := is[d.subject]
-		if !ok { // gone
-			e = Event{Operation: opBaseline, Subject: d.subject}
-		}
-		events = append(events, e)
-	}
-	return events, err
-}
-
-// standing is where a history stands with the last of an event's steps.
-func (e Event) standing() Standing {
-	if len(e.Steps) == 0 {
-		return Standing{}
-	}
-	return Standing{Seq: e.Steps[len(e.Steps)-1].Seq, Head: e.Head}
-}
-
-// closeInterrupted closes the intents of runs that ended without saying what came of them,
-// and tells an operator.
-func (l *Log) closeInterrupted(ctx context.Context, store Store) error {
-	open := map[string]Event{}
-	var order []string
-	from := max(0, store.Size()-recent)
-	err := store.Lines(from, func(_ int64, line []byte) bool {
-		intent, outcome := bytes.Contains(line, []byte(`"phase":"intent"`)), bytes.Contains(line, []byte(`"phase":"outcome"`))
-		if !intent && !outcome {
-			return true
-		}
-		_, after, _ := bytes.Cut(line, []byte(`"request":{"uid":"`))
-		id, _, _ := bytes.Cut(after, []byte(`"`))
-		if outcome {
-			delete(open, string(id))
-			return true
-		}
-		open[string(id)], order = Event{}, append(order, string(id))
-		return true
-	})
-	if err != nil || len(open) == 0 {
-		return err
-	}
-	err = store.Lines(from, func(_ int64, line []byte) bool {
-		if e, err := Decode(line); err == nil && e.Phase == Intent {
-			if _, ok := open[e.ID]; ok {
-				open[e.ID] = e
-			}
-		}
-		return true
-	})
-	if err != nil {
-		return err
-	}
-	for _, id := range order {
-		e, ok := open[id]
-		if !ok || e.Run == l.Run || l.Running != nil && l.Running(e) {
-			continue
-		}
-		at, who := e.Time, e.Actor
-		e.Phase, e.Failure = Outcome, &Failure{Interrupted, fmt.Sprintf("The run that began it, of %s on %s, ended without saying what came of it.", who, e.Host)}
-		if err := l.appendTo(ctx, store, e); err != nil {
-			return err
-		}
-		l.closed++
-		l.mu.Lock()
-		l.warned = append(l.warned, fmt.Sprintf("An operation on %s, begun by %s on %s, was interrupted: its run ended without saying what came of it. "+
-			"What the token's own records tell counts; the audit log has a record of the interruption now.", e.Subject, who, at.Format(time.RFC3339)))
-		l.mu.Unlock()
 	}
 	return nil
 }

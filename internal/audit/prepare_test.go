@@ -31,6 +31,16 @@ func (d *desk) refused(why string) {
 	_ = l.Close(d.tb.Context())
 }
 
+// discloses makes sure that secrets are let out, or not.
+func (d *desk) discloses(does bool) {
+	d.tb.Helper()
+	l := d.log()
+	if err := l.Disclose(d.tb.Context(), audit.Event{Operation: "reveal", Subject: "credential/bot"}); (err == nil) != does || err != nil && !fault.Is(err, fault.Inconsistent) {
+		d.tb.Errorf("disclosed: %v", err)
+	}
+	_ = l.Close(d.tb.Context())
+}
+
 // settle does what an operator does, with the error that is expected.
 func (d *desk) settle(reason string, kind fault.Kind) audit.Settlement {
 	d.tb.Helper()
@@ -70,7 +80,9 @@ func (d *desk) copyTo(dir string) {
 // can accept it, and that is written down.
 func TestOlderLogIsRefused(t *testing.T) {
 	d := newTokenDesk(t)
+	d.discloses(true)
 	d.fill(7)
+	d.discloses(true)
 	older := filepath.Join(t.TempDir(), "older")
 	d.copyTo(older)
 	d.fill(0)
@@ -79,6 +91,7 @@ func TestOlderLogIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.refused("what was done last on key/orders")
+	d.discloses(false)
 	d.settle("", fault.Protected)
 	d.refused("what was done last on key/orders")
 	if s := d.settle("the disk was lost", fault.Internal); s.Begun || !slices.Equal(s.Accepted, []string{"key/orders"}) {
@@ -109,6 +122,7 @@ func TestLostLogIsRefused(t *testing.T) {
 	if err := os.RemoveAll(d.dir); err != nil {
 		t.Fatal(err)
 	}
+	d.discloses(false)
 	d.refused("there is none in this directory")
 	forged := newTokenDesk(t) // with another key, which made what goes with the token
 	forged.token = d.token
