@@ -77,8 +77,10 @@ func TestAudit(t *testing.T) {
 	with := func(key, rotation, action string) string {
 		return orders(token, key, rotation) + fmt.Sprintf(botAndPolicy, action)
 	}
-	a := newAudited(t, token, with("", schedule, "sign"))
+	const log = "data \"hsm_audit\" \"this\" {}\n" // which there is none of yet
+	a := newAudited(t, token, with("", schedule, "sign")+log)
 	a.apply()
+	a.configure(with("", schedule, "sign"))
 	a.noChanges()
 	whole := func() { t.Helper(); expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token.") }
 	whole()
@@ -309,6 +311,22 @@ func TestAuditBegun(t *testing.T) {
 	expect(t, a.audit(1, "verify"), `object/beef (private key "stranger", public key "stranger") is on the token`)
 	expect(t, a.audit(0, "settle", "-reason", "it belongs to the web server"), "object/beef was taken over")
 	expect(t, a.audit(0, "verify"), "The log is whole")
+}
+
+// TestAuditFirst: on a token that nothing was done on yet an operator can look, and begin the
+// log.
+func TestAuditFirst(t *testing.T) {
+	token := softhsm.New(t, "acceptance")
+	a := newAudited(t, token, orders(token, "", schedule))
+	t.Setenv("HSM_ENVIRONMENT", "test")
+	if out := a.audit(0, "keys"); out != "" {
+		t.Error(out)
+	}
+	expect(t, a.audit(1, "verify"), "There is no audit log in this directory.")
+	expect(t, a.audit(0, "settle"), "A log was begun.")
+	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token.")
+	a.apply()
+	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token.")
 }
 
 // TestAuditTakenAway: without the log that there was nothing is changed, whatever is in its

@@ -18,6 +18,10 @@ import (
 // subjects tells the audit log of all that there is on a token: where the history of each
 // record stands, and which keys have no record.
 func subjects(ctx context.Context, token *cryptoki.Token, on *catalog.Catalog) ([]audit.Event, error) {
+	stamp, err := on.Environment(ctx)
+	if err != nil || stamp == "" { // nothing is there yet
+		return nil, err
+	}
 	histories, err := histories(ctx, on)
 	if err != nil {
 		return nil, err

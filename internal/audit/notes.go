@@ -132,7 +132,7 @@ func (v *View) Leaf(index int64) (leaf tlog.Hash, ok bool) {
 // OpenView opens the log in a directory to look at it. Without one it is fault.NotFound.
 func OpenView(dir string) (*View, error) {
 	firsts, err := segments(dir)
-	if err == nil && len(firsts) == 0 {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(firsts) == 0 {
 		err = notFound(dir)
 	}
 	if err != nil {

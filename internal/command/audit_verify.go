@@ -50,6 +50,10 @@ func (s *selection) expectation(ctx context.Context, c Config, given []string) (
 	token, shut := c.Open(settings)
 	defer func() { _ = shut() }() // nothing was changed
 	stamp, err := token.Environment(ctx)
+	if err == nil && stamp == "" { // nothing was ever done on it
+		want.Environment, want.Token = settings.Environment, map[string]audit.Standing{}
+		return want, nil
+	}
 	if err == nil && settings.Environment != "" && settings.Environment != stamp {
 		err = foreign(stamp, settings.Environment)
 	}

@@ -36,6 +36,9 @@ func (s *Service) auditKey(ctx context.Context) (keyring.Spec, error) {
 // that was lost is not replaced (fault.Inconsistent): whoever took it away would have
 // silenced the log.
 func (s *Service) PrepareAuditKey(ctx context.Context) error {
+	if err := s.Environment.Stamp(ctx); err != nil {
+		return err
+	}
 	_, err := s.signer(ctx)
 	if !fault.Is(err, fault.NotFound) {
 		return err
