@@ -175,6 +175,23 @@ func TestFirstCheckpoint(t *testing.T) {
 	_ = l.Close(t.Context())
 }
 
+// TestBegunTwice: of two runs that begin a log at once one may be late with what it saw.
+func TestBegunTwice(t *testing.T) {
+	d := newTokenDesk(t)
+	d.fill(1)
+	late := d.token["key/orders"]
+	d.goesOn(2, 0)
+	l := d.log()
+	if err := l.Note(t.Context(), late); err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close(t.Context())
+	if _, problems := d.verify(d.standing); problems != nil {
+		t.Errorf("%q", problems)
+	}
+	d.goesOn(3, 0)
+}
+
 // TestNoCheckpoint: a log with changes has a checkpoint, or somebody has taken it away.
 func TestNoCheckpoint(t *testing.T) {
 	d := newTokenDesk(t)

@@ -285,7 +285,9 @@ func (v *verification) account(index int64, e Event) {
 		if (e.Operation == opBegin || e.Operation == opBaseline) && e.Reason != "" {
 			v.Accepted = append(v.Accepted, index)
 		}
-		if e.Operation == opBaseline { // whatever was told before, from here on this counts
+		// What an operator accepts counts from there on, whatever was told before. What a log
+		// begins with does not if two runs began it at once, and one was at work already.
+		if e.Operation == opBaseline && (e.Reason != "" || v.known[e.Subject] == nil) {
 			a := v.of(e.Subject)
 			a.standing, a.maybe = e.standing(), map[string]int64{}
 			a.from = a.standing.Seq
