@@ -13,13 +13,22 @@ type waiter struct {
 	line  []byte
 	index int64
 	err   error
+	soon  bool // it need not be durable yet
 	done  chan struct{}
 }
 
 // Append stores a line, see Store. Lines that come while others are being written are
 // written, and made durable, together.
 func (d *Directory) Append(line []byte) (int64, error) {
-	w := &waiter{line: line, done: make(chan struct{})}
+	return d.queued(&waiter{line: line, done: make(chan struct{})})
+}
+
+// AppendSoon stores a line that becomes durable with others, see Store.
+func (d *Directory) AppendSoon(line []byte) (int64, error) {
+	return d.queued(&waiter{line: line, soon: true, done: make(chan struct{})})
+}
+
+func (d *Directory) queued(w *waiter) (int64, error) {
 	d.queue.Lock()
 	d.waiting = append(d.waiting, w)
 	lead := !d.leading
@@ -56,9 +65,9 @@ func (d *Directory) lead() {
 }
 
 func (d *Directory) commit(batch []*waiter) {
-	lines := make([][]byte, len(batch))
+	lines, soon := make([][]byte, len(batch)), true
 	for n, w := range batch {
-		lines[n] = w.line
+		lines[n], soon = w.line, soon && w.soon
 	}
 	var first int64
 	err := d.locked(func() error {
@@ -71,20 +80,24 @@ func (d *Directory) commit(batch []*waiter) {
 			}
 		}
 		first = d.size
-		return d.write(lines)
+		return d.write(lines, soon)
 	})
 	for n, w := range batch {
 		w.index, w.err = first+int64(n), err
 	}
 }
 
-// write appends lines to the segment, durably. What cannot be written whole is taken back;
+// write appends lines to the segment, durably unless that comes soon. What cannot be written whole is taken back;
 // what cannot be taken back either, or may or may not be durable, ends all writing.
-func (d *Directory) write(lines [][]byte) error {
+func (d *Directory) write(lines [][]byte, soon bool) error {
 	text := append(bytes.Join(lines, []byte("\n")), '\n')
 	_, err := d.segment.Write(text)
 	if err == nil {
-		if err = d.segment.Sync(); err == nil {
+		if !soon {
+			err = d.segment.Sync()
+		}
+		if err == nil {
+			d.undurable = soon
 			if err := d.hash(d.size, lines); err != nil {
 				d.broken = err // the lines are there; whoever opens the log next computes what is missing
 			}

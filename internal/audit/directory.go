@@ -47,7 +47,9 @@ type Directory struct {
 	end     int64      // its length in bytes, as far as it is known
 	size    int64      // lines in all segments, as far as they are known
 	tree    *os.File
-	broken  error // nothing can be appended any more
+	// undurable says that the last lines may not be on the disk yet.
+	undurable bool
+	broken    error // nothing can be appended any more
 
 	hashing sync.RWMutex // guards what follows; written only with mu held
 	base    int64        // how many hashes of the tree are in its file
@@ -233,7 +235,7 @@ func (d *Directory) take(n int64) error {
 	if err != nil {
 		return err
 	}
-	return d.write([][]byte{line})
+	return d.write([][]byte{line}, false)
 }
 
 // compare holds lines that were just read to the hashes in the file, and computes those that
@@ -269,9 +271,12 @@ func (d *Directory) Size() int64 {
 }
 
 // Close lets go of the files. Whoever is still waiting is told so.
-func (d *Directory) Close() error {
+func (d *Directory) Close() (err error) {
 	if d.segment != nil {
-		_ = d.locked(func() error { d.flush(); return nil }) // whoever opens it next can do that
+		err = d.locked(func() error {
+			d.flush() // whoever opens it next can do that
+			return d.sync()
+		})
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -281,6 +286,18 @@ func (d *Directory) Close() error {
 			_ = file.Close()
 		}
 	}
+	return err
+}
+
+// sync makes durable what need not have been so far. The lock is held.
+func (d *Directory) sync() error {
+	if !d.undurable {
+		return nil
+	}
+	if err := d.segment.Sync(); err != nil {
+		return unusable(d.dir, "The last records cannot be made durable.", err)
+	}
+	d.undurable = false
 	return nil
 }
 

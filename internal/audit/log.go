@@ -119,8 +119,9 @@ func (l *Log) begin(ctx context.Context, e Event) (*Operation, error) {
 	return &Operation{l, e}, nil
 }
 
-// End records the outcome, durably on return. What was done is done: if it cannot be
-// recorded now, it is before anything else is, and an operator is told.
+// End records the outcome. It is durable with the next intent, and at the end of the run:
+// lost with the host before, it leaves an intent that a later run closes. What was done is
+// done: if it cannot be recorded now, it is before anything else is, and an operator is told.
 func (o *Operation) End(ctx context.Context, err error) {
 	e := o.event
 	e.Phase, e.Failure = Outcome, failure(err)
@@ -258,11 +259,17 @@ func (l *Log) appendTo(_ context.Context, store Store, e Event) error {
 	if err != nil {
 		return err
 	}
-	index, err := store.Append(line)
+	write := store.Append
+	if e.Phase == Outcome {
+		write = store.AppendSoon
+	}
+	index, err := write(line)
 	if err != nil {
 		return err
 	}
-	l.poke(index + 1)
+	if e.Phase != Outcome { // and with it those before
+		l.poke(index + 1)
+	}
 	l.signing.Lock()
 	defer l.signing.Unlock()
 	l.begun = true
@@ -328,6 +335,7 @@ func (l *Log) Close(ctx context.Context) error {
 	defer l.opening.Unlock()
 	if l.store != nil {
 		err = errors.Join(err, l.store.Close())
+		l.poke(l.store.Size())
 	}
 	ctx, cancel := context.WithTimeout(ctx, mirrorsLast)
 	defer cancel()

@@ -73,6 +73,10 @@ func (d *Directory) Checkpoints() ([][]byte, error) {
 // alone may be the one before.
 func (d *Directory) AddCheckpoint(size int64, note []byte) error {
 	return d.locked(func() error {
+		if err := d.segment.Sync(); err != nil { // what is signed is there, whoever wrote it
+			return unusable(d.dir, "The records cannot be made durable.", err)
+		}
+		d.undurable = false
 		text, notes, whole, err := readNotes(d.dir)
 		if err != nil {
 			return err

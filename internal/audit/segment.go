@@ -47,6 +47,12 @@ func segmentName(first int64) string {
 
 // begin makes the segment of a first index.
 func (d *Directory) begin(first int64) error {
+	if d.segment != nil {
+		if err := d.segment.Sync(); err != nil { // lines of other processes too
+			return unusable(d.dir, "The last records cannot be made durable.", err)
+		}
+		d.undurable = false
+	}
 	file, err := os.OpenFile(filepath.Join(d.dir, segmentName(first)), os.O_RDWR|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return unusable(d.dir, "The file for the next records cannot be made.", err)

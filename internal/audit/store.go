@@ -11,6 +11,10 @@ type Store interface {
 	// one that is full fault.Exhausted; nothing is stored then. fault.Unavailable means
 	// that it is not known whether the line is stored; nothing can be appended any more.
 	Append(line []byte) (index int64, err error)
+	// AppendSoon is Append, but that the line is durable only with the next one that Append
+	// stores, with the next checkpoint, or when the store is closed. It outlives the
+	// process, and may be lost with the host.
+	AppendSoon(line []byte) (index int64, err error)
 	// Size returns how many lines there are, as far as is known: at least those that this
 	// process appended, and those that were there when it last did so.
 	Size() int64

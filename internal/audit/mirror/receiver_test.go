@@ -31,8 +31,8 @@ type message struct {
 }
 
 // The grammar of RFC 5424, section 6, with the lengths that it allows.
-var grammar = regexp.MustCompile(`(?s)^<(\d{1,3})>1 (-|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)) ([!-~]{1,255}) ([!-~]{1,48}) ([!-~]{1,128}) ([!-~]{1,32}) ` +
-	`(-|(?:\[[!-~]{1,32}(?: [!-~]{1,32}="(?:[^"\\\]]|\\.)*")*\])+) (.*)$`)
+var grammar = regexp.MustCompile(`^<(\d{1,3})>1 (-|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)) ([!-~]{1,255}) ([!-~]{1,48}) ([!-~]{1,128}) ([!-~]{1,32}) ` +
+	`(-|(?:\[[!-~]{1,32}(?: [!-~]{1,32}="(?:[^"\\\]]|\\.)*")*\])+) `)
 
 func parse(text []byte) (message, error) {
 	f := grammar.FindSubmatch(text)
@@ -44,7 +44,7 @@ func parse(text []byte) (message, error) {
 		return message{}, fmt.Errorf("priority %d: %w", priority, err)
 	}
 	return message{
-		priority / 8, priority % 8, string(f[2]), string(f[3]), string(f[4]), string(f[5]), string(f[6]), string(f[7]), string(f[8]),
+		priority / 8, priority % 8, string(f[2]), string(f[3]), string(f[4]), string(f[5]), string(f[6]), string(f[7]), string(text[len(f[0]):]),
 	}, nil
 }
 
