@@ -49,30 +49,37 @@ var rules = map[string]rule{
 	"internal/fault":    {pure: true},
 	"internal/secret":   {pure: true},
 	"internal/config":   {internal: []string{"fault", "secret"}, pure: true},
-	"internal/keyring":  {internal: []string{"fault"}, pure: true},
+	"internal/history":  {pure: true},
+	"internal/keyring":  {internal: []string{"fault", "history"}, pure: true},
 	"internal/rotation": {internal: []string{"fault", "keyring"}, pure: true},
+
+	"internal/audit": {internal: []string{"fault"}, foreign: []string{"golang.org/x/mod/sumdb/note", "golang.org/x/mod/sumdb/tlog"}, pure: true},
+	// What goes to others speaks to the network; the log itself does not.
+	"internal/audit/mirror": {internal: []string{"audit"}},
 
 	"internal/catalog":     {internal: []string{"fault"}, pure: true},
 	"internal/environment": {internal: []string{"fault"}, pure: true},
 
-	"internal/lifecycle":               {internal: []string{"fault", "keyring", "rotation", "catalog", "environment"}},
+	"internal/lifecycle":               {internal: []string{"fault", "history", "keyring", "rotation", "catalog", "environment"}},
 	"internal/lifecycle/lifecycletest": {internal: []string{"fault", "keyring", "catalog/catalogtest", "environment", "lifecycle"}},
 
 	"internal/credential": {
-		internal: []string{"fault", "secret", "keyring", "catalog", "environment"},
+		internal: []string{"fault", "secret", "history", "keyring", "catalog", "environment"},
 		foreign:  []string{"filippo.io/age", "filippo.io/edwards25519", "golang.org/x/crypto/ssh", "github.com/decred/dcrd/dcrec/secp256k1/v4"},
 	},
 	"internal/policy": {
-		internal: []string{"fault", "keyring", "catalog", "environment"}, foreign: []string{"github.com/cedar-policy/cedar-go"},
+		internal: []string{"fault", "history", "keyring", "catalog", "environment"}, foreign: []string{"github.com/cedar-policy/cedar-go"},
 	},
 
-	"internal/cryptoki":            {internal: []string{"fault"}, foreign: []string{"github.com/miekg/pkcs11", "golang.org/x/sync"}},
-	"internal/hsm":                 {internal: []string{"fault", "keyring", "cryptoki", "lifecycle"}},
+	"internal/cryptoki": {internal: []string{"fault"}, foreign: []string{"github.com/miekg/pkcs11", "golang.org/x/sync"}},
+	"internal/hsm":      {internal: []string{"fault", "keyring", "cryptoki", "lifecycle"}},
+	// The log's format is in audit, what is written down of a record here.
+	"internal/catalog/audited":     {internal: []string{"fault", "audit", "catalog", "environment", "history"}},
 	"internal/catalog/token":       {internal: []string{"fault", "catalog", "environment", "cryptoki"}},
-	"internal/catalog/catalogtest": {internal: []string{"fault", "keyring", "credential", "policy", "catalog", "environment"}},
+	"internal/catalog/catalogtest": {internal: []string{"fault", "history", "keyring", "credential", "policy", "catalog", "environment"}},
 
-	"internal/provider": {internal: []string{"fault", "secret", "config", "keyring", "rotation", "lifecycle", "credential", "policy"}, foreign: framework},
-	"internal/command":  {internal: []string{"fault", "config", "keyring"}}, // a face like provider, for operators
+	"internal/provider": {internal: []string{"fault", "secret", "audit", "config", "history", "keyring", "rotation", "lifecycle", "credential", "policy"}, foreign: framework},
+	"internal/command":  {internal: []string{"fault", "audit", "config", "history", "keyring"}}, // a face like provider, for operators
 	"internal/assembly": {anywhere: true, foreign: serving},
 	".":                 {internal: []string{"assembly"}, foreign: serving},
 

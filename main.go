@@ -33,6 +33,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	shut() // Terraform asks a provider to end, and kills it only when it has not after a while
 }
 
 // cookie is the variable by which Terraform and OpenTofu tell a plugin that it is they who

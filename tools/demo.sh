@@ -164,6 +164,13 @@ if verify "$dir/version1.pem" "$dir/signature2" >"$dir/log" 2>&1; then
   fail "version 2 has the key of version 1"
 fi
 
+# --- and the key remembers -------------------------------------------------
+
+quietly "$binary" history -module-path "$module" -token-label "$label" key/invoices
+grep -qE "activated +version 2 " "$dir/log" || fail "the history does not tell that version 2 was activated"
+look_for '[0-9]+ entries'
+said "asked the token what was done to the key" "$result, the last of them: $(tail -n 1 "$dir/log" | tr -s ' ' | cut -d ' ' -f 3-)"
+
 # --- and nothing is left to do ---------------------------------------------
 
 quietly terraform plan -detailed-exitcode

@@ -21,6 +21,7 @@ echo "seed $TORTURE_SEED: make torture SEED=$TORTURE_SEED repeats this run"
 
 go test -c -o "$dir/torture.test" ./internal/torture
 go test -c -o "$dir/acceptance.test" ./internal/acceptance
+go test -c -o "$dir/audit.test" ./internal/audit
 
 # run NAME PACKAGE PATTERN SHARD: most of the time is spent waiting, so several run at a time.
 run() {
@@ -35,7 +36,9 @@ done
 wait
 for ((i = 1; i <= 2; i++)); do
   run "kills-$i" torture '^(TestKills|TestPINGuard|TestDelays)$' "$i/2" &
+  run "audit-$i" torture '^TestKillsUnderAudit$' "$i/2" &
 done
+run writers audit '^TestKilled$' "" &
 run direct torture '^TestKillsOfSoftHSM$' "" &
 run rivals acceptance '^TestRivals' "" &
 wait

@@ -142,13 +142,14 @@ func (c *cli) pass(d time.Duration) {
 // end closes what the last command opened.
 func (c *cli) end() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, shut := range c.shut {
+	open := c.shut
+	c.shut = nil
+	c.mu.Unlock()
+	for _, shut := range open { // which may ask for the time
 		if err := shut(); err != nil && c.tick == nil { // what a test does then may be an outage
 			c.t.Errorf("closing the token: %v", err)
 		}
 	}
-	c.shut = nil
 }
 
 // configure replaces the configuration.

@@ -31,7 +31,7 @@ func Provider(version string) (construct func() provider.Provider, shut func()) 
 	var mu sync.Mutex
 	var open []func() error
 	construct = hsmprovider.New(version, func(s config.Settings) *hsmprovider.Services {
-		services, shut := Services(s, time.Now)
+		services, shut := servicesOf(s, time.Now, version)
 		mu.Lock()
 		defer mu.Unlock()
 		open = append(open, shut)
@@ -50,14 +50,23 @@ func Provider(version string) (construct func() provider.Provider, shut func()) 
 // clock. It does no I/O: the module is opened when it is first needed, and closed,
 // with every session, by the returned function.
 func Services(s config.Settings, now func() time.Time) (services *hsmprovider.Services, shut func() error) {
+	return servicesOf(s, now, "test")
+}
+
+func servicesOf(s config.Settings, now func() time.Time, version string) (services *hsmprovider.Services, shut func() error) {
 	token, records := prepare(s)
 	host, _ := os.Hostname() // only shown to people and compared with itself
-	return Join(lifecycle.Config{
+	c := lifecycle.Config{
 		Token: hsm.Healing(hsm.New(token)), Catalog: catalog.Of[*keyring.Key](records, catalog.Keys),
 		Environment: environment.New(s.Environment, s.Actor, records), Actor: s.Actor, Now: now,
 		Run: randomRun(), Host: host, PID: os.Getpid(),
 		Alive: alive(host),
-	}, catalog.Of[*credential.Credential](records, catalog.Credentials), catalog.Of[*policy.Policy](records, catalog.Policies)), token.Close
+	}
+	if s.Audit.Directory != "" {
+		services, shut = underAudit(s, c, token, records, version)
+		return services, both(shut, token.Close)
+	}
+	return Join(c, catalog.Of[*credential.Credential](records, catalog.Credentials), catalog.Of[*policy.Policy](records, catalog.Policies)), token.Close
 }
 
 // prepare returns the token that the settings select, and the records that are kept on it. It
@@ -87,10 +96,10 @@ func prepare(s config.Settings) (*cryptoki.Token, *catalog.Catalog) {
 func Join(c lifecycle.Config, credentials credential.Store, policies policy.Store) *hsmprovider.Services {
 	keys := lifecycle.New(c)
 	callers := credential.New(credential.Config{
-		Store: credentials, Deriver: keys, Environment: c.Environment, Actor: c.Actor, Now: c.Now,
+		Store: credentials, Deriver: keys, Environment: c.Environment, Actor: c.Actor, Now: c.Now, Run: c.Run,
 	})
 	rules := policy.New(policy.Config{
-		Store: policies, Directory: directory{keys, callers}, Environment: c.Environment, Actor: c.Actor, Now: c.Now,
+		Store: policies, Directory: directory{keys, callers}, Environment: c.Environment, Actor: c.Actor, Now: c.Now, Run: c.Run,
 	})
 	keys.NamedBy = rules.NamingKey
 	return &hsmprovider.Services{Keys: keys, Credentials: callers, Policies: rules}

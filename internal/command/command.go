@@ -2,7 +2,8 @@
 // hand: what it is, which version, and whether it could work with a token.
 //
 // It translates and decides nothing, like package provider. It changes nothing on a
-// token, and takes no PIN as an argument, where every user of the host could read it.
+// token but the key that signs the audit log, and takes no PIN as an argument, where every
+// user of the host could read it.
 package command
 
 import (
@@ -13,7 +14,9 @@ import (
 	"io"
 	"strings"
 
+	"github.com/keystead/terraform-provider-hsm/internal/audit"
 	"github.com/keystead/terraform-provider-hsm/internal/config"
+	"github.com/keystead/terraform-provider-hsm/internal/history"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
@@ -35,6 +38,18 @@ type Token interface {
 	// stamp and no records either. A token on which no record can be kept is
 	// fault.Unsupported.
 	Environment(ctx context.Context) (string, error)
+	// Histories returns what every record tells of its past, by kind and name:
+	// "key/orders". A record that cannot be read is an error that names it.
+	Histories(ctx context.Context) (map[string]history.Chain, error)
+	// AuditKeys returns every version of the key that signs the audit log, none if there is
+	// no such key.
+	AuditKeys(ctx context.Context) ([]audit.Key, error)
+	// Versions lists the versions whose keys should be on the token, by record ("key/orders")
+	// and number, each with its fingerprint.
+	Versions(ctx context.Context) (map[string]map[int]string, error)
+	// Foreign describes the keys on the token that no record is about, by "object/" and
+	// their CKA_ID.
+	Foreign(ctx context.Context) (map[string]string, error)
 	// Warnings lists what was noticed by now although nothing failed, in whole sentences.
 	Warnings() []string
 }
@@ -47,6 +62,13 @@ type Config struct {
 	// Open returns the token that the settings select, and what closes it. It does no
 	// I/O: the module is opened when the token is first asked something.
 	Open func(config.Settings) (token Token, shut func() error)
+	// RotateAuditKey makes the next version of the key that signs the audit log.
+	RotateAuditKey func(ctx context.Context, s config.Settings) (version int, err error)
+	// SettleAudit closes what is open in the audit log, and has it go on from what is on the
+	// token; see audit.Log.
+	SettleAudit func(ctx context.Context, s config.Settings, reason string) (audit.Settlement, error)
+	// User is who runs the command, "user@host", for when nothing else says.
+	User func() string
 }
 
 // command is one of the words that may follow the binary's name.
@@ -58,7 +80,9 @@ type command struct {
 // commands lists them in the order in which they are shown.
 func commands() []command {
 	return []command{
+		{"audit", "verify, show, export and prove what is in the audit log", auditing},
 		{"doctor", "open the token and say what it is, what it can do and what is unsafe about it", doctor},
+		{"history", "print what the records on the token tell of their past: who did what, when and why", tell},
 		{"version", "print the version, and what it was built from", version},
 	}
 }
@@ -106,18 +130,29 @@ https://registry.terraform.io/providers/keystead/hsm/latest/docs
 	return b.String()
 }
 
-// parse reads a command's arguments. When it returns false the command is over, with the
-// exit code.
-func parse(c Config, flags *flag.FlagSet, args []string) (code int, ok bool) {
+// anyNumber is of the words that may follow a command's arguments.
+const anyNumber = -1
+
+// parse reads a command's arguments, which no more than so many words may follow. When it
+// returns false the command is over, with the exit code.
+func parse(c Config, flags *flag.FlagSet, args []string, words int) (code int, ok bool) {
 	flags.SetOutput(c.Stderr)
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return exitFine, false
 	case err != nil: // the flag package has said what
 		return exitUsage, false
-	case flags.NArg() > 0:
-		_, _ = fmt.Fprintf(c.Stderr, "%s takes no argument %q.\n", flags.Name(), flags.Arg(0))
+	case words != anyNumber && flags.NArg() > words:
+		_, _ = fmt.Fprintf(c.Stderr, "%s takes no argument %q.\n", flags.Name(), flags.Arg(words))
 		return exitUsage, false
 	}
 	return exitFine, true
+}
+
+// refuse says why a command could not be carried out.
+func refuse(c Config, err error) int {
+	r := report{out: c.Stderr}
+	r.fail(err)
+	_, _ = fmt.Fprintln(c.Stderr, strings.Join(r.findings, "\n"))
+	return exitFailed
 }

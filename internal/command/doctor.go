@@ -17,7 +17,7 @@ func doctor(ctx context.Context, c Config, args []string) int {
 	flags := flag.NewFlagSet("doctor", flag.ContinueOnError)
 	var chosen selection
 	chosen.define(flags)
-	if code, ok := parse(c, flags, args); !ok {
+	if code, ok := parse(c, flags, args, 0); !ok {
 		return code
 	}
 	r := &report{out: c.Stdout}
@@ -163,15 +163,24 @@ func (r *report) belonging(ctx context.Context, token Token, environment string)
 	case stamp == "":
 		r.ok(fmt.Sprintf("The token belongs to no environment yet: the first apply stamps it for %q.", environment))
 	case environment != "" && stamp != environment:
-		r.fail(&fault.Error{
-			Kind: fault.Environment, Op: "check environment", Problem: fmt.Sprintf("The token belongs to environment %q, asked for was %q.", stamp, environment),
-			Hint: "A provider that is configured for the other one refuses everything on this token. Select the token that was meant.",
-		})
+		r.fail(foreign(stamp, environment))
 	default:
 		r.ok(fmt.Sprintf("The token belongs to environment %q.", stamp))
 	}
 	if err == nil {
 		r.ok("The token keeps private data objects, where the records are.")
+	}
+}
+
+// foreign is about a token of another environment than the one that was meant.
+func foreign(stamp, environment string) error {
+	problem := fmt.Sprintf("The token belongs to environment %q, asked for was %q.", stamp, environment)
+	if stamp == "" {
+		problem = fmt.Sprintf("The token belongs to no environment, asked for was %q.", environment)
+	}
+	return &fault.Error{
+		Kind: fault.Environment, Op: "check environment", Problem: problem,
+		Hint: "A provider that is configured for the other one refuses everything on this token. Select the token that was meant.",
 	}
 }
 

@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"github.com/keystead/terraform-provider-hsm/internal/assembly"
+	"github.com/keystead/terraform-provider-hsm/internal/audit"
 	"github.com/keystead/terraform-provider-hsm/internal/command"
 	"github.com/keystead/terraform-provider-hsm/internal/config"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/history"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 	"github.com/keystead/terraform-provider-hsm/internal/secret"
 	"github.com/keystead/terraform-provider-hsm/internal/softhsm"
@@ -149,7 +151,15 @@ func (d described) Capabilities(context.Context) (keyring.Capabilities, error) {
 func (d described) Environment(context.Context) (string, error) {
 	return d.environment, d.trouble["Environment"]
 }
-func (d described) Warnings() []string { return d.warnings }
+func (d described) Histories(context.Context) (map[string]history.Chain, error) {
+	return nil, nil
+}
+func (d described) AuditKeys(context.Context) ([]audit.Key, error) { return nil, nil }
+func (d described) Versions(context.Context) (map[string]map[int]string, error) {
+	return nil, nil
+}
+func (d described) Foreign(context.Context) (map[string]string, error) { return nil, nil }
+func (d described) Warnings() []string                                 { return d.warnings }
 
 func TestDoctorFindings(t *testing.T) {
 	healthy := func() described {

@@ -11,7 +11,7 @@ import (
 // version prints what this binary is, for a report of a mistake.
 func version(_ context.Context, c Config, args []string) int {
 	flags := flag.NewFlagSet("version", flag.ContinueOnError)
-	if code, ok := parse(c, flags, args); !ok {
+	if code, ok := parse(c, flags, args, 0); !ok {
 		return code
 	}
 	_, _ = fmt.Fprintf(c.Stdout, "terraform-provider-hsm %s\n%s %s/%s", c.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)

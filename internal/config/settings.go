@@ -26,6 +26,22 @@ type Input struct {
 	// AnyEnvironment says that no environment has to be named: whoever gives it only
 	// looks, at a token of whichever environment.
 	AnyEnvironment bool
+	Audit          AuditInput
+}
+
+// AuditInput is what was written of the audit log.
+type AuditInput struct {
+	Directory string
+	Mirrors   []MirrorInput
+}
+
+// MirrorInput is what was written of a mirror of the audit log.
+type MirrorInput struct{ Syslog, File, CAFile string }
+
+// Audit is where the audit log is kept.
+type Audit struct {
+	Directory string // absolute; empty for no log
+	Mirrors   []Mirror
 }
 
 // Settings is the resolved result.
@@ -52,14 +68,16 @@ type Settings struct {
 	MaxSessions int
 	// ConcurrentCalls says that calls into the module may overlap.
 	ConcurrentCalls bool
+	Audit           Audit
 }
 
 // The environment's variables, each for what is not given otherwise.
 const (
-	envURI         = "HSM_URI"         // without uri, module_path, token_label, token_serial and slot_id
-	envPIN         = "HSM_PIN"         // without pin, and without a PIN or its source in the URI
-	envEnvironment = "HSM_ENVIRONMENT" // without environment
-	envActor       = "HSM_ACTOR"       // without actor
+	envURI         = "HSM_URI"             // without uri, module_path, token_label, token_serial and slot_id
+	envPIN         = "HSM_PIN"             // without pin, and without a PIN or its source in the URI
+	envEnvironment = "HSM_ENVIRONMENT"     // without environment
+	envActor       = "HSM_ACTOR"           // without actor
+	envAudit       = "HSM_AUDIT_DIRECTORY" // without audit
 )
 
 var environmentName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9._-]{1,63}$`) })
@@ -80,8 +98,8 @@ func Resolve(in Input, getenv func(string) string, user func() string) (Settings
 	report := func(err ...error) { problems = append(problems, err...) }
 
 	s.ModuleParameters, s.ConcurrentCalls = in.ModuleParameters, in.ConcurrentCalls
-	u, err := s.selectToken(in, getenv)
-	report(err...)
+	u, wrong := s.selectToken(in, getenv)
+	report(wrong...)
 	report(s.choosePIN(in, u, getenv)...)
 
 	s.Environment = cmp.Or(in.Environment, getenv(envEnvironment))
@@ -105,6 +123,11 @@ func Resolve(in Input, getenv func(string) string, user func() string) (Settings
 		} else {
 			s.MaxSessions = int(n)
 		}
+	}
+
+	audit, err := resolveAudit(in.Audit, getenv)
+	if s.Audit = audit; err != nil {
+		report(err)
 	}
 
 	if len(problems) > 0 {

@@ -61,6 +61,24 @@ func TestResolve(t *testing.T) {
 			env:  map[string]string{"HSM_ENVIRONMENT": "prod"},
 			want: config.Settings{ModulePath: "/m.so", SlotID: new(uint(5)), Environment: "prod", Actor: "carol@build"},
 		},
+		"an audit log": {
+			in:   config.Input{URI: "pkcs11:slot-id=5?module-path=/m.so", Environment: "prod", Audit: config.AuditInput{Directory: "/var//log"}},
+			env:  map[string]string{"HSM_AUDIT_DIRECTORY": "/other"},
+			want: config.Settings{ModulePath: "/m.so", SlotID: new(uint(5)), Environment: "prod", Actor: "carol@build", Audit: config.Audit{Directory: "/var/log"}},
+		},
+		"an audit log with mirrors": {
+			in: config.Input{URI: "pkcs11:slot-id=5?module-path=/m.so", Environment: "prod", Audit: config.AuditInput{Directory: "/log", Mirrors: []config.MirrorInput{
+				{Syslog: "tls://siem.example", CAFile: "/ca//x"}, {Syslog: "unix:///dev/log"}, {File: "/var//ship"},
+			}}},
+			want: config.Settings{ModulePath: "/m.so", SlotID: new(uint(5)), Environment: "prod", Actor: "carol@build", Audit: config.Audit{Directory: "/log", Mirrors: []config.Mirror{
+				{Syslog: "tls://siem.example", CAFile: "/ca/x"}, {Syslog: "unix:///dev/log"}, {File: "/var/ship"},
+			}}},
+		},
+		"an audit log, by the variable": {
+			in:   config.Input{URI: "pkcs11:slot-id=5?module-path=/m.so", Environment: "prod"},
+			env:  map[string]string{"HSM_AUDIT_DIRECTORY": "/other"},
+			want: config.Settings{ModulePath: "/m.so", SlotID: new(uint(5)), Environment: "prod", Actor: "carol@build", Audit: config.Audit{Directory: "/other"}},
+		},
 		"URI with a slot alone": {
 			in:   config.Input{URI: "pkcs11:slot-id=5?module-path=/m.so", Environment: "prod"},
 			want: config.Settings{ModulePath: "/m.so", SlotID: new(uint(5)), Environment: "prod", Actor: "carol@build"},

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/keystead/terraform-provider-hsm/internal/history"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
@@ -18,8 +19,11 @@ type Credential struct {
 	// Sealed is the newest version's secret for the recipients, nil without any.
 	Sealed *Sealed `json:"sealed,omitempty"`
 	// Tombstone marks a credential whose declaration was removed.
-	Tombstone *Tombstone           `json:"tombstone,omitempty"`
-	History   []keyring.Transition `json:"history,omitempty"`
+	Tombstone *Tombstone    `json:"tombstone,omitempty"`
+	Chain     history.Chain `json:"chain,omitzero"`
+	// Earlier is what was noted before there was a Chain, which takes it over with the next
+	// entry.
+	Earlier []keyring.Transition `json:"history,omitempty"`
 }
 
 // Version is one public key, or one derived secret. All times are UTC; the zero time
@@ -164,7 +168,20 @@ func (c *Credential) Flaw() string {
 	case c.Sealed != nil && c.Versions[c.Sealed.Version] == nil:
 		return fmt.Sprintf("It has a sealed secret of version %d, which it does not have.", c.Sealed.Version)
 	}
-	return ""
+	return c.Chain.Flaw()
+}
+
+// note adds an entry to the credential's history.
+func (c *Credential) note(e history.Entry) {
+	if c.Chain.IsZero() {
+		var earlier []history.Entry
+		for _, t := range c.Earlier {
+			earlier = append(earlier, t.Entry(0))
+		}
+		c.Chain.Absorb(earlier)
+		c.Earlier = nil
+	}
+	c.Chain.Append(e)
 }
 
 // Clone returns a deep copy, so that a caller may change it and lose it.
@@ -186,7 +203,7 @@ func (c *Credential) Clone() *Credential {
 		t := *c.Tombstone
 		d.Tombstone = &t
 	}
-	d.History = slices.Clone(c.History)
+	d.Chain, d.Earlier = c.Chain.Clone(), slices.Clone(c.Earlier)
 	return &d
 }
 

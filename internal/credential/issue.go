@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/history"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
@@ -70,7 +71,7 @@ func (s *Service) issue(ctx context.Context, c *Credential, why string) error {
 		}
 	}
 	c.Versions[v.Number] = v
-	s.note(c, fmt.Sprintf("version %d", v.Number), why)
+	s.note(c, v.Number, history.Issued, why)
 	return s.seal(ctx, c)
 }
 

@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/keystead/terraform-provider-hsm/internal/credential"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/history"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
@@ -280,14 +281,34 @@ func TestHistory(t *testing.T) {
 	if err := b.service().Destroy(t.Context(), "bot"); err != nil {
 		t.Fatal(err)
 	}
-	want := []keyring.Transition{
-		{At: noon, What: "version 1", Actor: "ada@example", Reason: "issued"},
-		{At: noon.Add(hour), What: "updated", Actor: "ada@example"},
-		{At: noon.Add(hour), What: "version 1 revoked", Actor: "ada@example", Reason: string(keyring.KeyCompromise)},
-		{At: noon.Add(hour), What: "version 2", Actor: "ada@example", Reason: "the version before was revoked"},
-		{At: noon.Add(2 * time.Hour), What: "removed", Actor: "ada@example"},
+	want := []string{
+		"0s issued 1: issued", "1h0m0s updated 0: ", "1h0m0s revoked 1: key_compromise",
+		"1h0m0s issued 2: the version before was revoked", "2h0m0s removed 0: ",
 	}
-	if got := b.store.Stored["bot"].Body.History; !slices.Equal(got, want) {
-		t.Errorf("history:\n%+v\nwant:\n%+v", got, want)
+	var got []string
+	c := b.store.Stored["bot"].Body
+	for _, e := range c.Chain.All() {
+		got = append(got, fmt.Sprintf("%s %s %d: %s", e.At.Sub(noon), e.What, e.Version, e.Reason))
+		if e.Actor != "ada@example" || (e.What == history.Issued) != (e.Digest != "") {
+			t.Errorf("%+v", e)
+		}
+	}
+	if !slices.Equal(got, want) || c.Flaw() != "" {
+		t.Errorf("%s; history:\n%q\nwant:\n%q", c.Flaw(), got, want)
+	}
+}
+
+// TestEarlierHistory: a record that an older version of the provider wrote goes on with a
+// chain.
+func TestEarlierHistory(t *testing.T) {
+	b, spec := newBench(t), bot()
+	b.create(spec)
+	rec := b.store.Stored["bot"]
+	rec.Body.Chain, rec.Body.Earlier = history.Chain{}, []keyring.Transition{{At: noon, What: "version 1", Actor: "bob@example", Reason: "issued"}}
+	b.store.Stored["bot"] = rec
+	b.update(spec, true)
+	c := b.store.Stored["bot"].Body
+	if all := c.Chain.All(); len(all) != 2 || all[0].What != "version 1" || all[0].Actor != "bob@example" || all[1].What != history.Updated || c.Earlier != nil {
+		t.Errorf("%+v", c)
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // Secret derives the secret of a version, of the newest for 0, and returns it with that
-// version. A version that is not accepted now is fault.Protected and the error says
+// version, once Revealing has been told. A version that is not accepted now is fault.Protected and the error says
 // why; a credential of the type public_key has none (fault.Invalid).
 func (s *Service) Secret(ctx context.Context, name string, version int) (secret.Value, *Version, error) {
 	c, err := s.Read(ctx, name, false)
@@ -35,6 +35,11 @@ func (s *Service) Secret(ctx context.Context, name string, version int) (secret.
 	}
 	if !c.IsAccepted(v, s.now()) {
 		return secret.Value{}, nil, c.ended(v, s.now())
+	}
+	if s.Revealing != nil {
+		if err := s.Revealing(ctx, name, version); err != nil {
+			return secret.Value{}, nil, err
+		}
 	}
 	key, err := derive(ctx, s.Deriver, s.Environment.Name(), name, v)
 	if err != nil {

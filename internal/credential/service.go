@@ -11,6 +11,7 @@ import (
 	"github.com/keystead/terraform-provider-hsm/internal/catalog"
 	"github.com/keystead/terraform-provider-hsm/internal/environment"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/history"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
@@ -21,6 +22,9 @@ type Config struct {
 	Environment *environment.Guard
 	Actor       string           // who is recorded with each change
 	Now         func() time.Time // the clock
+	Run         string           // recorded with each change: which process it was
+	// Revealing is told before a secret leaves, and keeps it here by an error. It may be nil.
+	Revealing func(ctx context.Context, name string, version int) error
 }
 
 // Service performs the verbs. Each of them is one write: killed anywhere, a credential
@@ -191,7 +195,7 @@ func (s *Service) Destroy(ctx context.Context, name string) error {
 		}
 	}
 	c.Sealed, c.Tombstone = nil, &Tombstone{At: s.now(), Actor: s.Actor}
-	s.note(c, "removed", "")
+	s.note(c, 0, history.Removed, "")
 	_, err = s.Store.Replace(ctx, rec, c)
 	return err
 }
@@ -234,8 +238,14 @@ func removed(c *Credential) error {
 	}
 }
 
-func (s *Service) note(c *Credential, what, reason string) {
-	c.History = append(c.History, keyring.Transition{At: s.now(), What: what, Actor: s.Actor, Reason: reason})
+// note adds to the history of a credential that is about to be written what happened to
+// one of its versions, or with 0 to the whole.
+func (s *Service) note(c *Credential, version int, what, reason string) {
+	e := history.Entry{At: s.now(), What: what, Version: version, Actor: s.Actor, Reason: reason, Run: s.Run}
+	if what == history.Issued {
+		e.Digest = c.Versions[version].Fingerprint
+	}
+	c.note(e)
 }
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Second) }

@@ -3,9 +3,10 @@ package credential
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/keystead/terraform-provider-hsm/internal/history"
 )
 
 // Update changes what is asked of a credential. A new version is made if the public key
@@ -30,7 +31,7 @@ func (s *Service) Update(ctx context.Context, spec Spec, rotate bool) (*Credenti
 	}
 	c := was.Clone()
 	c.Spec = spec
-	s.note(c, "updated", "")
+	s.note(c, 0, history.Updated, "")
 	revoked := s.revoke(c)
 	if why := s.reason(was, c, revoked, rotate); why != "" {
 		err = s.issue(ctx, c, why)
@@ -56,7 +57,7 @@ func (s *Service) revoke(c *Credential) (newest bool) {
 			continue
 		}
 		v.RevokedAt, v.RevokedFor = s.now(), c.Spec.Revoke[n]
-		s.note(c, fmt.Sprintf("version %d revoked", n), string(v.RevokedFor))
+		s.note(c, n, history.Revoked, string(v.RevokedFor))
 		newest = newest || n == c.Counter
 	}
 	return newest

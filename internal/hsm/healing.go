@@ -61,6 +61,11 @@ func (h healing) MAC(ctx context.Context, ref keyring.Ref, message []byte) ([]by
 	return again(func() ([]byte, error) { return h.Token.MAC(ctx, ref, message) })
 }
 
+// Sign is Token.Sign, with a second try.
+func (h healing) Sign(ctx context.Context, ref keyring.Ref, message []byte) ([]byte, error) {
+	return again(func() ([]byte, error) { return h.Token.Sign(ctx, ref, message) })
+}
+
 // Permit is Token.Permit, with a second try.
 func (h healing) Permit(ctx context.Context, ref keyring.Ref, allowed keyring.Operations) (keyring.Enforcement, error) {
 	return again(func() (keyring.Enforcement, error) { return h.Token.Permit(ctx, ref, allowed) })

@@ -35,6 +35,7 @@ type body struct {
 		Fingerprint string `json:"fingerprint"`
 	} `json:"versions"`
 	Tombstone *struct{} `json:"tombstone"`
+	Chain     chain     `json:"chain"`
 }
 
 // body reads the body. One that cannot be read shows when the provider reads it.
@@ -56,6 +57,7 @@ type Key struct {
 	Work *struct {
 		What string `json:"what"`
 	} `json:"work"`
+	Chain chain `json:"chain"`
 }
 
 // Version is one of a key's versions.

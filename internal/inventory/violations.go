@@ -9,8 +9,9 @@ import (
 
 // Violations lists what must not be whenever no run is under way: an object without a
 // record, a half pair, two objects for one version, a version that may do what it must
-// not, none or two active versions, work that nobody finished. strangers are the ids of
-// keys that the provider has not been told of.
+// not, none or two active versions, work that nobody finished, a history that is torn or
+// does not tell where a version came from. strangers are the ids of keys that the provider
+// has not been told of.
 func (i *Inventory) Violations(strangers ...string) []string {
 	bad := slices.Clone(i.flaws)
 	say := func(format string, args ...any) { bad = append(bad, fmt.Sprintf(format, args...)) }
@@ -39,8 +40,16 @@ func (i *Inventory) Violations(strangers ...string) []string {
 				say("key %s version %d: %s", name, n, problem)
 			}
 		}
+		for _, problem := range k.history() {
+			say("key %s: its history %s", name, problem)
+		}
 		if k.Spec.Enabled && k.Tombstone == nil && active != 1 {
 			say("key %s: %d active versions", name, active)
+		}
+	}
+	for _, label := range slices.Sorted(maps.Keys(i.Others)) {
+		for _, problem := range i.Others[label].history() {
+			say("record %s: its history %s", label, problem)
 		}
 	}
 	for _, o := range i.Objects {

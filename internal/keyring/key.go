@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/keystead/terraform-provider-hsm/internal/history"
 )
 
 // Key is a logical key: what was asked for, and its versions.
@@ -21,6 +23,8 @@ type Key struct {
 	// Work is what a run has begun and not finished, nil between runs. It is
 	// written before the HSM is touched.
 	Work *Work `json:"work,omitempty"`
+	// Chain is the key's history, with that of its versions.
+	Chain history.Chain `json:"chain,omitzero"`
 }
 
 // Rotation is the note, on the key, that a rotation manages it.
@@ -172,6 +176,21 @@ func (k *Key) Superseded(instance int) bool {
 	return k.Rotation != nil && k.Rotation.Instance != instance
 }
 
+// Note adds an entry to the key's history.
+func (k *Key) Note(e history.Entry) {
+	if k.Chain.IsZero() {
+		var earlier []history.Entry
+		for _, n := range k.Numbers() {
+			for _, t := range k.Versions[n].Earlier {
+				earlier = append(earlier, t.Entry(n))
+			}
+			k.Versions[n].Earlier = nil
+		}
+		k.Chain.Absorb(earlier)
+	}
+	k.Chain.Append(e)
+}
+
 // RecordName is what the key's record is found by.
 func (k *Key) RecordName() string { return k.Spec.Name }
 
@@ -189,18 +208,19 @@ func (k *Key) Flaw() string {
 	if k.Rotation != nil && k.Versions[k.Rotation.Instance] == nil {
 		return fmt.Sprintf("It says that a rotation manages version %d, which it does not have.", k.Rotation.Instance)
 	}
-	return ""
+	return k.Chain.Flaw()
 }
 
 // Clone returns a deep copy, so that a caller may change it and lose it.
 func (k *Key) Clone() *Key {
 	c := *k
+	c.Chain = k.Chain.Clone()
 	c.Spec.AllowedMechanisms = slices.Clone(k.Spec.AllowedMechanisms)
 	c.Spec.Tags = maps.Clone(k.Spec.Tags)
 	c.Versions = make(map[int]*Version, len(k.Versions))
 	for n, v := range k.Versions {
 		w := *v
-		w.Mechanisms, w.PublicKey, w.History = slices.Clone(v.Mechanisms), slices.Clone(v.PublicKey), slices.Clone(v.History)
+		w.Mechanisms, w.PublicKey, w.Earlier = slices.Clone(v.Mechanisms), slices.Clone(v.PublicKey), slices.Clone(v.Earlier)
 		c.Versions[n] = &w
 	}
 	if k.Rotation != nil {

@@ -53,6 +53,13 @@ var (
 // derived. No owner can give a key this name.
 const DerivationKeyName = ".derivation"
 
+// AuditKeyName is the name of the environment's key that signs the audit log. No owner can
+// give a key this name either.
+const AuditKeyName = ".audit"
+
+// IsReserved reports whether a name is one that no owner can give a key.
+func IsReserved(name string) bool { return name == DerivationKeyName || name == AuditKeyName }
+
 // ValidateName refuses (fault.Invalid) a name that could not be a key's.
 func ValidateName(name string) error {
 	if namePattern().MatchString(name) {
@@ -68,7 +75,7 @@ func ValidateName(name string) error {
 // Validate refuses (fault.Invalid) a spec that no token could satisfy. Whether
 // this token can is a question for Capabilities.Check.
 func (s Spec) Validate() error {
-	if s.Name != DerivationKeyName {
+	if !IsReserved(s.Name) {
 		if err := ValidateName(s.Name); err != nil {
 			return err
 		}

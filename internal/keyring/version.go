@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/keystead/terraform-provider-hsm/internal/history"
 )
 
 // Ref ties a version's record to its objects in the HSM.
@@ -52,7 +54,7 @@ type Birth struct {
 	Attested bool `json:"attested"`
 }
 
-// Transition is one change in a version's life, for the record.
+// Transition is one change, as it was noted before records had a history.Chain.
 type Transition struct {
 	At     time.Time `json:"at"`
 	What   string    `json:"what"` // "generated", "activated", "deactivated", …
@@ -95,7 +97,9 @@ type Version struct {
 	// Claimed says that a rotation has had this version as its own.
 	Claimed bool `json:"claimed,omitempty"`
 
-	History []Transition `json:"history,omitempty"`
+	// Earlier is what was noted of the version before its key had a Chain, which takes it
+	// over with the next entry.
+	Earlier []Transition `json:"history,omitempty"`
 }
 
 // RetireAction says what becomes of a private or secret key when its overlap ends.
@@ -143,7 +147,7 @@ func (v *Version) Fits(s Spec) bool {
 	return v.Algorithm == s.Algorithm && v.Extractable == s.Extractable && slices.Equal(v.Mechanisms, s.AllowedMechanisms)
 }
 
-// Record appends a transition to the version's history.
-func (v *Version) Record(at time.Time, what, actor, reason string) {
-	v.History = append(v.History, Transition{At: at, What: what, Actor: actor, Reason: reason})
+// Entry is a transition as an entry of a chain, of a version or, with 0, of the whole.
+func (t Transition) Entry(version int) history.Entry {
+	return history.Entry{At: t.At, What: t.What, Version: version, Actor: t.Actor, Reason: t.Reason}
 }

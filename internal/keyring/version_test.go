@@ -1,11 +1,14 @@
 package keyring_test
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/keystead/terraform-provider-hsm/internal/history"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
@@ -26,16 +29,28 @@ func TestNewRef(t *testing.T) {
 	}
 }
 
-func TestRecordAppends(t *testing.T) {
-	v := version(1, nil)
-	v.Record(t0, "generated", "alice@build", "")
-	v.Record(t1, "deactivated", "bob@build", "rotation")
-	want := []keyring.Transition{
-		{At: t0, What: "generated", Actor: "alice@build"},
-		{At: t1, What: "deactivated", Actor: "bob@build", Reason: "rotation"},
+// TestNote: a record that an older version of the provider wrote goes on with a chain.
+func TestNote(t *testing.T) {
+	k := &keyring.Key{Counter: 2, Versions: map[int]*keyring.Version{1: version(1, nil), 2: version(2, nil)}}
+	k.Versions[1].Earlier = []keyring.Transition{{At: t0, What: "generated", Actor: "alice@build"}, {At: t1, What: "deactivated", Actor: "bob@build", Reason: "rotated"}}
+	k.Versions[2].Earlier = []keyring.Transition{{At: t1, What: "activated", Actor: "bob@build"}}
+	before := k.Clone()
+	k.Note(history.Entry{At: t1, What: history.Updated, Actor: "carol@build"})
+	k.Note(history.Entry{At: t1, What: history.Removed, Actor: "carol@build"})
+	var got []string
+	for _, e := range k.Chain.All() {
+		got = append(got, fmt.Sprint(e.Seq, " ", e.What, " ", e.Version, " ", e.Actor, " ", e.Reason))
 	}
-	if !slices.Equal(v.History, want) {
-		t.Errorf("got %+v", v.History)
+	want := []string{"1 generated 1 alice@build ", "2 deactivated 1 bob@build rotated", "3 activated 2 bob@build ", "4 updated 0 carol@build ", "5 removed 0 carol@build "}
+	if !slices.Equal(got, want) || k.Flaw() != "" {
+		t.Errorf("%s\ngot  %q\nwant %q", k.Flaw(), got, want)
+	}
+	if len(k.Versions[1].Earlier)+len(k.Versions[2].Earlier) != 0 || len(before.Versions[1].Earlier) != 2 || !before.Chain.IsZero() {
+		t.Errorf("%+v, before %+v", k.Versions[1], before.Versions[1])
+	}
+	k.Chain.Entries[1].Actor = "eve"
+	if flaw := k.Flaw(); !strings.Contains(flaw, "entry 2") {
+		t.Errorf("%q", flaw)
 	}
 }
 

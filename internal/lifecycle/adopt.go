@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/history"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
@@ -78,9 +79,9 @@ func (s *Service) Adopt(ctx context.Context, where Locator, name string) (*keyri
 		Extractable: found.Extractable, Ref: found.Ref,
 		PublicKey: found.PublicKey, Fingerprint: found.Fingerprint, Birth: found.Birth, Enforcement: can.Enforcement, CreatedAt: now,
 	}
-	v.Record(now, "adopted", s.Actor, "")
-	s.activate(v, "adopted")
 	k.Versions[1] = v
+	s.note(k, v, history.Adopted, "")
+	s.activate(k, v, "adopted")
 	rec, err := s.Catalog.Create(ctx, k)
 	if fault.Is(err, fault.Exists) {
 		return nil, nameTaken(name)

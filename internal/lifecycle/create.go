@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/history"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
@@ -49,7 +50,7 @@ func (s *Service) Create(ctx context.Context, spec keyring.Spec) (*keyring.Key, 
 	k.Spec, k.CreatedAt, k.Tombstone = spec, s.now(), nil
 	v = k.Versions[v.Number]
 	v.Pending = false
-	s.activate(v, "created")
+	s.activate(k, v, "created")
 	return s.carryOut(ctx, rec, k, "create")
 }
 
@@ -87,14 +88,27 @@ func (s *Service) bury(k *keyring.Key) {
 			v.DeactivatedAt = s.now()
 		}
 		v.RetiredAt, v.RetiredBy = s.now(), keyring.RetireDisables
-		v.Record(s.now(), "retired", s.Actor, "the key was removed, and its name given to a new one")
+		s.note(k, v, history.Retired, "the key was removed, and its name given to a new one")
 	}
 }
 
 // activate makes a version the one that protects.
-func (s *Service) activate(v *keyring.Version, reason string) {
+func (s *Service) activate(k *keyring.Key, v *keyring.Version, reason string) {
 	v.ActivatedAt = s.now()
-	v.Record(s.now(), "activated", s.Actor, reason)
+	s.note(k, v, history.Activated, reason)
+}
+
+// note adds to the history of a key that is about to be written what happened to one of
+// its versions, or with nil to the whole.
+func (s *Service) note(k *keyring.Key, v *keyring.Version, what, reason string) {
+	e := history.Entry{At: s.now(), What: what, Actor: s.Actor, Reason: reason, Run: s.Run}
+	if v != nil {
+		e.Version = v.Number
+		if what == history.Generated || what == history.Adopted {
+			e.Digest = v.Fingerprint
+		}
+	}
+	k.Note(e)
 }
 
 func nameTaken(name string) error {

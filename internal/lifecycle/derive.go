@@ -63,13 +63,21 @@ func (s *Service) DerivationKey(ctx context.Context, relied Relied) (int, error)
 		if !fault.Is(err, fault.Conflict) || n == derivationTries {
 			return number, err
 		}
-		timer := time.NewTimer(derivationPause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if pause(ctx, derivationPause) != nil {
 			return 0, err
 		}
+	}
+}
+
+// pause waits, unless the caller stops waiting.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/history"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
@@ -44,11 +45,16 @@ func (s *Service) Destroy(ctx context.Context, name string) error {
 	k.Tombstone = &keyring.Tombstone{At: s.now(), Actor: s.Actor, Action: k.Spec.OnDestroy}
 	for _, n := range k.Numbers() {
 		v := k.Versions[n]
-		if k.Spec.OnDestroy == keyring.DestroyDestroys && v.DestroyedAt.IsZero() {
+		switch {
+		case !v.DestroyedAt.IsZero():
+		case k.Spec.OnDestroy == keyring.DestroyDestroys:
 			v.DestroyedAt = s.now()
+			s.note(k, v, history.Destroyed, "the key was removed")
+		default:
+			s.note(k, v, history.Disabled, "the key was removed")
 		}
-		v.Record(s.now(), string(k.Spec.OnDestroy)+"ed", s.Actor, "the key was removed")
 	}
+	s.note(k, nil, history.Removed, "")
 	s.begin(k, "destroy", k.Numbers()...)
 	if rec, err = s.Catalog.Replace(ctx, rec, k); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/history"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
@@ -49,6 +50,6 @@ func (s *Service) generate(ctx context.Context, rec Record, n int) (*keyring.Key
 		return nil, err
 	}
 	v.PublicKey, v.Fingerprint, v.Birth, v.Enforcement = made.PublicKey, made.Fingerprint, made.Birth, can.Enforcement
-	v.Record(s.now(), "generated", s.Actor, "")
+	s.note(k, v, history.Generated, "")
 	return k, nil
 }

@@ -111,6 +111,11 @@ type Token interface {
 	// algorithm, with that algorithm's hash. A key that is not there is fault.NotFound,
 	// by positive evidence, several are fault.Inconsistent. May be retried.
 	MAC(ctx context.Context, ref keyring.Ref, message []byte) ([]byte, error)
+	// Sign returns the signature of a message by the private key of a ref: of an Ed25519
+	// key 64 bytes (RFC 8032), of a P-256 key ECDSA with SHA-256 as ASN.1 (RFC 3279). Other
+	// keys are fault.Unsupported. A key that is not there is fault.NotFound, by positive
+	// evidence, several are fault.Inconsistent. May be retried.
+	Sign(ctx context.Context, ref keyring.Ref, message []byte) ([]byte, error)
 	// Permit makes the objects of a ref allow exactly the operations of allowed
 	// (out of those its class knows), and tries the others. Where the token's
 	// attribute changes are not crash-safe it works by copy, verify, destroy; a

@@ -160,7 +160,7 @@ func (s *Service) List(ctx context.Context) ([]*keyring.Key, error) {
 	}
 	var keys []*keyring.Key
 	for _, rec := range records {
-		if rec.Body.Committed() && rec.Body.Tombstone == nil && rec.Body.Spec.Name != derivationKey.Name {
+		if rec.Body.Committed() && rec.Body.Tombstone == nil && !keyring.IsReserved(rec.Body.Spec.Name) {
 			keys = append(keys, rec.Body.Clone())
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/history"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 	"github.com/keystead/terraform-provider-hsm/internal/rotation"
 )
@@ -23,7 +24,7 @@ func (s *Service) revoke(ctx context.Context, k *keyring.Key, reasons map[int]ke
 		if !v.RevokedAt.IsZero() {
 			if reasons[n] == keyring.KeyCompromise && v.RevokedFor != keyring.KeyCompromise {
 				v.RevokedFor = keyring.KeyCompromise
-				v.Record(s.now(), "revoked", s.Actor, string(reasons[n]))
+				s.note(k, v, history.Revoked, string(reasons[n]))
 			}
 			continue
 		}
@@ -31,8 +32,8 @@ func (s *Service) revoke(ctx context.Context, k *keyring.Key, reasons map[int]ke
 		if v.DeactivatedAt.IsZero() {
 			v.DeactivatedAt = s.now()
 		}
-		v.Record(s.now(), "revoked", s.Actor, string(reasons[n]))
-		if err := s.writeOff(ctx, v); err != nil {
+		s.note(k, v, history.Revoked, string(reasons[n]))
+		if err := s.writeOff(ctx, k, v); err != nil {
 			return err
 		}
 	}
@@ -54,7 +55,7 @@ func revocable(k *keyring.Key, reasons map[int]keyring.Reason) error {
 
 // writeOff records a revoked version as destroyed if its objects are lost, so that
 // revoking is the way out when somebody destroyed a key behind our back.
-func (s *Service) writeOff(ctx context.Context, v *keyring.Version) error {
+func (s *Service) writeOff(ctx context.Context, k *keyring.Key, v *keyring.Version) error {
 	if !v.DestroyedAt.IsZero() {
 		return nil
 	}
@@ -63,7 +64,7 @@ func (s *Service) writeOff(ctx context.Context, v *keyring.Version) error {
 		return err
 	}
 	v.DestroyedAt = s.now()
-	v.Record(s.now(), "destroyed", s.Actor, "its object was no longer on the token when it was revoked")
+	s.note(k, v, history.Destroyed, "its object was no longer on the token when it was revoked")
 	return nil
 }
 
@@ -81,7 +82,7 @@ func (s *Service) repin(k *keyring.Key, schedule rotation.Schedule) error {
 		case k.State(v) != keyring.Deactivated || !k.MayProcess(v, s.now()):
 			return unpinnable(k, schedule.Pinned, fmt.Sprintf("The version is %s and its overlap has ended, or it was revoked; it cannot become active again.", k.State(v)))
 		}
-		s.restore(current, v, schedule, "pinned")
+		s.restore(k, current, v, schedule, "pinned")
 		return nil
 	}
 	if current == nil {
@@ -90,7 +91,7 @@ func (s *Service) repin(k *keyring.Key, schedule rotation.Schedule) error {
 	for _, n := range k.Numbers() {
 		v := k.Versions[n]
 		if n > current.Number && k.State(v) == keyring.Deactivated && k.MayProcess(v, s.now()) {
-			s.restore(current, v, schedule, "no longer pinned")
+			s.restore(k, current, v, schedule, "no longer pinned")
 			current = v
 		}
 	}
@@ -98,12 +99,12 @@ func (s *Service) repin(k *keyring.Key, schedule rotation.Schedule) error {
 }
 
 // restore makes a deactivated version active again in place of the current one.
-func (s *Service) restore(current, v *keyring.Version, schedule rotation.Schedule, reason string) {
+func (s *Service) restore(k *keyring.Key, current, v *keyring.Version, schedule rotation.Schedule, reason string) {
 	if current != nil {
-		s.demote(current, schedule, reason)
+		s.demote(k, current, schedule, reason)
 	}
 	v.DeactivatedAt, v.ProcessUntil = time.Time{}, time.Time{} // its cryptoperiod goes on from where it was
-	v.Record(s.now(), "activated", s.Actor, reason)
+	s.note(k, v, history.Activated, reason)
 }
 
 func unpinnable(k *keyring.Key, number int, problem string) error {

@@ -2,9 +2,11 @@ package lifecycle
 
 import (
 	"context"
+	"reflect"
 	"slices"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/history"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 	"github.com/keystead/terraform-provider-hsm/internal/rotation"
 )
@@ -75,6 +77,9 @@ func (s *Service) Rotate(ctx context.Context, name string, schedule rotation.Sch
 		return nil, 0, err
 	}
 	s.perform(k, schedule, schedule.Pending(k, nil, s.now()))
+	if claim && !v.Claimed {
+		s.note(k, v, history.Claimed, "")
+	}
 	v.Claimed = true
 	k.Rotation = &keyring.Rotation{Instance: v.Number, Declared: schedule.Declared}
 	k, err = s.carryOut(ctx, rec, k, "rotate")
@@ -114,7 +119,7 @@ func (s *Service) succeed(k *keyring.Key, v *keyring.Version, schedule rotation.
 	for _, other := range k.Versions { // a version that was waiting is overtaken; it has protected nothing
 		if other != v && other.Waiting() {
 			other.DestroyedAt = s.now()
-			other.Record(s.now(), "destroyed", s.Actor, "overtaken by another rotation before it was activated")
+			s.note(k, other, history.Destroyed, "overtaken by another rotation before it was activated")
 		}
 	}
 	current := k.Current()
@@ -123,18 +128,18 @@ func (s *Service) succeed(k *keyring.Key, v *keyring.Version, schedule rotation.
 		return
 	}
 	if current != nil {
-		s.demote(current, schedule, "rotated")
+		s.demote(k, current, schedule, "rotated")
 	}
-	s.activate(v, "rotated")
+	s.activate(k, v, "rotated")
 }
 
 // demote takes from a version what only an active one may do; the overlap begins.
-func (s *Service) demote(v *keyring.Version, schedule rotation.Schedule, reason string) {
+func (s *Service) demote(k *keyring.Key, v *keyring.Version, schedule rotation.Schedule, reason string) {
 	v.DeactivatedAt = s.now()
 	if schedule.Overlap > 0 {
 		v.ProcessUntil = s.now().Add(schedule.Overlap)
 	}
-	v.Record(s.now(), "deactivated", s.Actor, reason)
+	s.note(k, v, history.Deactivated, reason)
 }
 
 // perform carries out steps on the key; those that are no longer due are passed
@@ -149,15 +154,15 @@ func (s *Service) perform(k *keyring.Key, schedule rotation.Schedule, steps []ro
 		switch step.Verb {
 		case rotation.Activate: // with its Demote, so that there is one active version at any time
 			if current := k.Current(); current != nil {
-				s.demote(current, schedule, "rotated")
+				s.demote(k, current, schedule, "rotated")
 			}
-			s.activate(v, "activation delay over")
+			s.activate(k, v, "activation delay over")
 		case rotation.Retire:
 			v.RetiredAt, v.RetiredBy = s.now(), schedule.RetireAction
 			if schedule.RetireAction == keyring.RetireDestroys {
 				v.DestroyedAt = s.now()
 			}
-			v.Record(s.now(), "retired", s.Actor, "overlap over")
+			s.note(k, v, history.Retired, "overlap over")
 		case rotation.Demote, rotation.Enforce, rotation.Recover:
 		}
 	}
@@ -187,7 +192,11 @@ func (s *Service) Advance(ctx context.Context, name string, instance int, schedu
 		return nil, err
 	}
 	s.perform(k, schedule, steps)
-	k.Rotation = &keyring.Rotation{Instance: instance, Declared: schedule.Declared}
+	declared := &keyring.Rotation{Instance: instance, Declared: schedule.Declared}
+	if !reflect.DeepEqual(k.Rotation, declared) {
+		s.note(k, k.Versions[instance], history.Updated, "its rotation")
+	}
+	k.Rotation = declared
 	return s.carryOut(ctx, rec, k, "advance")
 }
 
@@ -213,6 +222,7 @@ func (s *Service) Claim(ctx context.Context, name string) (*keyring.Key, int, er
 			k.Rotation = &keyring.Rotation{Instance: newest.Number}
 		}
 		newest.Claimed = true
+		s.note(k, newest, history.Claimed, "imported")
 		if rec, err = s.Catalog.Replace(ctx, rec, k); err != nil {
 			return nil, 0, err
 		}
@@ -242,9 +252,11 @@ func (s *Service) Release(ctx context.Context, name string, instance int) error 
 	}
 	k := rec.Body.Clone()
 	k.Rotation = nil
-	if v := k.Versions[instance]; v != nil {
+	v := k.Versions[instance]
+	if v != nil {
 		v.Claimed = true
 	}
+	s.note(k, v, history.Released, "")
 	_, err = s.Catalog.Replace(ctx, rec, k)
 	return err
 }

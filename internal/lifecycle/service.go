@@ -45,6 +45,7 @@ type Service struct {
 	mu    sync.Mutex
 	locks map[string]*sync.Mutex // by key name; guarded by mu
 	roots map[int]keyring.Ref    // versions of the derivation key that were proven; guarded by mu
+	signs keyring.Ref            // the version of the audit key that was proven; guarded by mu
 	// warned is what was noticed by now, see Warnings; guarded by mu.
 	warned []string
 }

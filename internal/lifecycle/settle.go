@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/history"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
@@ -21,6 +22,11 @@ func versionSubject(name string, number int) string {
 
 // begin notes, in a record about to be written, what this run is going to change.
 func (s *Service) begin(k *keyring.Key, what string, versions ...int) {
+	var v *keyring.Version
+	if len(versions) == 1 {
+		v = k.Versions[versions[0]]
+	}
+	s.note(k, v, history.Begun, what)
 	k.Work = &keyring.Work{What: what, Versions: versions, Run: s.Run, Host: s.Host, PID: s.PID, Since: s.now()}
 }
 
@@ -57,14 +63,20 @@ func (s *Service) settle(ctx context.Context, rec Record) (Record, error) {
 		return rec, nil
 	}
 	k := rec.Body.Clone()
+	abandoned := false
 	for _, n := range successorsFirst(k) {
 		v := k.Versions[n]
 		if err := s.conform(ctx, k, v); err != nil {
 			return rec, err
 		}
 		if v.Pending { // never shown to anyone; its number stays used
+			s.note(k, v, history.Abandoned, k.Work.What)
+			abandoned = true
 			delete(k.Versions, n)
 		}
+	}
+	if !abandoned {
+		s.note(k, nil, history.Settled, k.Work.What)
 	}
 	k.Work = nil
 	return s.Catalog.Replace(ctx, rec, k)

@@ -2,7 +2,9 @@ package lifecycle
 
 import (
 	"context"
+	"reflect"
 
+	"github.com/keystead/terraform-provider-hsm/internal/history"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
@@ -34,16 +36,19 @@ func (s *Service) update(ctx context.Context, spec keyring.Spec, open func(conte
 	}
 	k := rec.Body.Clone()
 	was := k.Spec.Enabled && k.Tombstone == nil
+	if !reflect.DeepEqual(k.Spec, spec) {
+		s.note(k, nil, history.Updated, "")
+	}
 	k.Ask(spec)
 	k.Tombstone = nil
 	for _, n := range k.Numbers() {
 		v := k.Versions[n]
 		if v.DestroyedAt.IsZero() && was != spec.Enabled {
-			what := "suspended"
+			what := history.Suspended
 			if spec.Enabled {
-				what = "resumed"
+				what = history.Resumed
 			}
-			v.Record(s.now(), what, s.Actor, "")
+			s.note(k, v, what, "")
 		}
 	}
 	return s.carryOut(ctx, rec, k, "update")

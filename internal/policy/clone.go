@@ -8,9 +8,9 @@ import (
 // RecordName is what the policy's record is found by.
 func (p *Policy) RecordName() string { return p.Spec.Name }
 
-// Flaw finds nothing: nobody relies on anything in a policy but that it compiles, and one
-// that does not is an error wherever it is used.
-func (p *Policy) Flaw() string { return "" }
+// Flaw looks at the history alone: nobody relies on anything else in a policy but that it
+// compiles, and one that does not is an error wherever it is used.
+func (p *Policy) Flaw() string { return p.Chain.Flaw() }
 
 // Clone returns a deep copy, so that a caller may change it and lose it.
 func (p *Policy) Clone() *Policy {
@@ -25,7 +25,7 @@ func (p *Policy) Clone() *Policy {
 	if p.Tombstone != nil {
 		q.Tombstone = new(*p.Tombstone)
 	}
-	q.History = slices.Clone(p.History)
+	q.Chain, q.Earlier = p.Chain.Clone(), slices.Clone(p.Earlier)
 	return &q
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/keystead/terraform-provider-hsm/internal/environment"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
+	"github.com/keystead/terraform-provider-hsm/internal/history"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
@@ -17,6 +18,7 @@ type Config struct {
 	Environment *environment.Guard
 	Actor       string           // who is recorded with each change
 	Now         func() time.Time // the clock
+	Run         string           // recorded with each change: which process it was
 }
 
 // Service keeps the policies of an environment. Each verb is one write: killed anywhere,
@@ -55,7 +57,7 @@ func (s *Service) Create(ctx context.Context, spec Spec) (*Policy, error) {
 		return nil, err
 	}
 	p := &Policy{Spec: spec, CreatedAt: s.now()}
-	s.note(p, "created")
+	s.note(p, history.Created)
 	rec, err := s.Store.Create(ctx, p)
 	if fault.Is(err, fault.Exists) {
 		rec, err = s.reuse(ctx, p)
@@ -75,7 +77,8 @@ func (s *Service) reuse(ctx context.Context, p *Policy) (Record, error) {
 	if rec.Body.Tombstone == nil {
 		return Record{}, nameTaken(p.Spec.Name)
 	}
-	p.History = append(rec.Body.History, p.History...)
+	p.Chain, p.Earlier = rec.Body.Chain.Clone(), rec.Body.Earlier
+	s.note(p, history.Created)
 	return s.Store.Replace(ctx, rec, p)
 }
 
@@ -122,7 +125,7 @@ func (s *Service) Update(ctx context.Context, spec Spec) (*Policy, error) {
 	}
 	p = p.Clone()
 	p.Spec = spec
-	s.note(p, "updated")
+	s.note(p, history.Updated)
 	rec, err = s.Store.Replace(ctx, rec, p)
 	if err != nil {
 		return nil, err
@@ -139,7 +142,7 @@ func (s *Service) Destroy(ctx context.Context, name string) error {
 	}
 	p := rec.Body.Clone()
 	p.Tombstone = &Tombstone{At: s.now(), Actor: s.Actor}
-	s.note(p, "removed")
+	s.note(p, history.Removed)
 	_, err = s.Store.Replace(ctx, rec, p)
 	return err
 }
@@ -202,8 +205,22 @@ func (s *Service) check(ctx context.Context, op string, spec Spec) error {
 	return &fault.Error{Kind: fault.Invalid, Op: op, Subject: subject(spec.Name) + f.At.suffix(), Problem: f.Problem, Hint: f.Hint}
 }
 
+// note adds to the history of a policy that is about to be written what was done to it,
+// with the digest of what it says from now on.
 func (s *Service) note(p *Policy, what string) {
-	p.History = append(p.History, keyring.Transition{At: s.now(), What: what, Actor: s.Actor})
+	if p.Chain.IsZero() {
+		var earlier []history.Entry
+		for _, t := range p.Earlier {
+			earlier = append(earlier, t.Entry(0))
+		}
+		p.Chain.Absorb(earlier)
+		p.Earlier = nil
+	}
+	e := history.Entry{At: s.now(), What: what, Actor: s.Actor, Run: s.Run}
+	if p.Tombstone == nil {
+		e.Digest = p.Spec.Digest()
+	}
+	p.Chain.Append(e)
 }
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Second) }

@@ -119,7 +119,7 @@ func TestServiceLife(t *testing.T) {
 		t.Fatal(err)
 	}
 	var history []string
-	for _, h := range again.History {
+	for _, h := range again.Chain.All() {
 		history = append(history, h.At.Format("15:04:05.000 ")+h.What+" by "+h.Actor)
 	}
 	want := []string{"12:00:00.000 created by alice", "13:00:00.000 updated by alice", "14:00:00.000 removed by alice", "15:00:00.000 created by alice"}

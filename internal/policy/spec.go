@@ -1,8 +1,12 @@
 package policy
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"time"
 
+	"github.com/keystead/terraform-provider-hsm/internal/history"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
@@ -46,6 +50,16 @@ type Spec struct {
 	Cedar       string            `json:"cedar,omitempty"` // as written
 }
 
+// Digest is the SHA-256, in hexadecimal, of what the policy says, as JSON.
+func (s Spec) Digest() string {
+	text, err := json.Marshal(s)
+	if err != nil { // there is nothing in it that has no JSON
+		return ""
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
 // Statement permits or forbids. Whatever is in it has to apply.
 type Statement struct {
 	Effect     Effect     `json:"effect"`
@@ -77,10 +91,13 @@ type Hours struct {
 
 // Policy is a policy as recorded.
 type Policy struct {
-	Spec      Spec                 `json:"spec"`
-	CreatedAt time.Time            `json:"created_at,omitzero"`
-	Tombstone *Tombstone           `json:"tombstone,omitempty"`
-	History   []keyring.Transition `json:"history,omitempty"`
+	Spec      Spec          `json:"spec"`
+	CreatedAt time.Time     `json:"created_at,omitzero"`
+	Tombstone *Tombstone    `json:"tombstone,omitempty"`
+	Chain     history.Chain `json:"chain,omitzero"`
+	// Earlier is what was noted before there was a Chain, which takes it over with the next
+	// entry.
+	Earlier []keyring.Transition `json:"history,omitempty"`
 }
 
 // Tombstone says when and by whom a policy was removed.

@@ -171,6 +171,7 @@ func (r *accessPolicyResource) ImportState(ctx context.Context, req resource.Imp
 	}
 	now := newAccessPolicyModel(ctx, p, accessOf(outlook.Through(p.Spec.Name, services.Policies.Now())), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, now)...)
+	r.client.noteImport(ctx, "policy/"+p.Spec.Name, "", &resp.Diagnostics)
 }
 
 // openAccess fills in the access through a policy that is about to be recorded, if the

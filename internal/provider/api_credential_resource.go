@@ -151,4 +151,5 @@ func (r *apiCredentialResource) ImportState(ctx context.Context, req resource.Im
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(resp.State.Set(ctx, now)...)
 	}
+	r.client.noteImport(ctx, "credential/"+c.Spec.Name, "", &resp.Diagnostics)
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // arguments are the provider's arguments.
-var arguments = []string{"uri", "module_path", "module_parameters", "token_label", "token_serial", "slot_id", "pin", "environment", "actor", "max_sessions", "concurrent_calls"}
+var arguments = []string{"uri", "module_path", "module_parameters", "token_label", "token_serial", "slot_id", "pin", "environment", "actor", "max_sessions", "concurrent_calls", "audit"}
 
 // secretArguments may have a PIN in them. A diagnostic at such an argument would
 // have the CLI quote its line of the configuration: theirs are about the whole block.

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
+	"github.com/keystead/terraform-provider-hsm/internal/audit"
 	"github.com/keystead/terraform-provider-hsm/internal/config"
 	"github.com/keystead/terraform-provider-hsm/internal/credential"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
@@ -24,6 +25,22 @@ type Services struct {
 	Keys        *lifecycle.Service
 	Credentials *credential.Service
 	Policies    *policy.Service
+	Audit       Audit
+}
+
+// Audit is the log of what is done, if one is configured.
+type Audit struct {
+	Log       *audit.Log // nil without one
+	Keys      AuditKeys
+	Directory string
+	// Rotate makes the next version of the key that signs the log.
+	Rotate func(ctx context.Context) (version int, err error)
+}
+
+// AuditKeys are the keys that sign the log.
+type AuditKeys interface {
+	// Keys returns every version that there has ever been. It changes nothing.
+	Keys(ctx context.Context) ([]audit.Key, error)
 }
 
 // client is what Configure hands to resources and data sources: the way to the
@@ -123,11 +140,46 @@ func (c *client) identity(ctx context.Context) (keyring.TokenInfo, error) {
 	return *c.token, nil
 }
 
-// finish shows what an operator should know about the token. It is called, by
-// defer, by everything that has begun.
+// finish shows what an operator should know about the token, and writes down what was
+// refused. It is called, by defer, by everything that has begun.
 func (c *client) finish(diags *diag.Diagnostics) {
 	for _, warning := range c.services.Keys.Warnings() {
 		c.warnOnce(diags, "The token needs attention", warning)
+	}
+	log := c.services.Audit.Log
+	if log == nil {
+		return
+	}
+	for _, d := range *diags {
+		if refused := refusal(d); refused != nil {
+			// The call may be over for its caller; that it was refused is to be known all the same.
+			if err := log.Refused(context.Background(), refused); err != nil {
+				summary, detail := explain(err)
+				c.warnOnce(diags, summary, "A refusal could not be written down. "+detail)
+			}
+		}
+	}
+	for _, warning := range log.Warnings() {
+		c.warnOnce(diags, "The audit log needs attention", warning)
+	}
+}
+
+// noteRefusals writes down what was refused before anything had begun.
+func (c *client) noteRefusals(ctx context.Context, diags *diag.Diagnostics) {
+	if c.isReady() && c.settings.Audit.Directory != "" && diags.HasError() {
+		c.begin(ctx, diags)
+		c.finish(diags)
+	}
+}
+
+// noteImport writes down that something was imported. It changes nothing on the token, so
+// it goes on without a log that can be written.
+func (c *client) noteImport(ctx context.Context, subject, reason string, diags *diag.Diagnostics) {
+	if log := c.services.Audit.Log; log != nil && !diags.HasError() {
+		if err := log.Imported(ctx, subject, reason); err != nil {
+			summary, detail := explain(err)
+			c.warnOnce(diags, summary, "An import could not be written down. "+detail)
+		}
 	}
 }
 

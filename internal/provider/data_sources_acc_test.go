@@ -101,6 +101,13 @@ data "hsm_keys" "none" {
 	for _, attribute := range []string{"algorithm", "operations", "tags", "enabled", "pkcs11_uri", "created_at", "current_version", "public_key_pem", "public_key_jwk", "versions"} {
 		checks = append(checks, statecheck.CompareValuePairs("data.hsm_key.orders", tfjsonpath.New(attribute), orders, tfjsonpath.New(attribute), compare.ValuesSame()))
 	}
+	for n, what := range []string{"begun", "generated", "activated"} {
+		checks = append(checks, statecheck.ExpectKnownValue("data.hsm_key.orders", tfjsonpath.New("history").AtSliceIndex(n).AtMapKey("what"), knownvalue.StringExact(what)))
+	}
+	checks = append(checks,
+		statecheck.ExpectKnownValue("data.hsm_key.orders", tfjsonpath.New("history_head"), knownvalue.StringRegexp(regexp.MustCompile("^[0-9a-f]{64}$"))),
+		statecheck.CompareValuePairs("data.hsm_key.orders", tfjsonpath.New("history").AtSliceIndex(1).AtMapKey("digest"),
+			orders, tfjsonpath.New("versions").AtMapKey("1").AtMapKey("fingerprint_sha256"), compare.ValuesSame()))
 	a.test(
 		resource.TestStep{Config: a.with(enabled)},
 		resource.TestStep{Config: a.with(keys, data), ConfigStateChecks: checks},

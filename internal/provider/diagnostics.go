@@ -20,10 +20,53 @@ func report(diags *diag.Diagnostics, err error, at ...path.Path) {
 	}
 	summary, detail := explain(err)
 	if len(at) > 0 {
-		diags.AddAttributeError(at[0], summary, detail)
+		diags.Append(reportedAt{diag.NewAttributeErrorDiagnostic(at[0], summary, detail), err})
 		return
 	}
-	diags.AddError(summary, detail)
+	diags.Append(reported{diag.NewErrorDiagnostic(summary, detail), err})
+}
+
+// reported and reportedAt are diagnostics that still know which error they tell of.
+type (
+	reported struct {
+		diag.Diagnostic
+		err error
+	}
+	reportedAt struct {
+		diag.DiagnosticWithPath
+		err error
+	}
+)
+
+func (r reported) Equal(other diag.Diagnostic) bool {
+	o, ok := other.(reported)
+	return ok && r.Diagnostic.Equal(o.Diagnostic)
+}
+
+func (r reportedAt) Equal(other diag.Diagnostic) bool {
+	o, ok := other.(reportedAt)
+	return ok && r.DiagnosticWithPath.Equal(o.DiagnosticWithPath)
+}
+
+// refusal returns the error that a diagnostic tells of, if it is one that an auditor asks
+// for: a guard stood in the way, a login failed, or what is there is not what was left there.
+func refusal(d diag.Diagnostic) error {
+	var err error
+	switch d := d.(type) {
+	case reported:
+		err = d.err
+	case reportedAt:
+		err = d.err
+	}
+	if err == nil {
+		return nil
+	}
+	switch fault.KindOf(err) {
+	case fault.Protected, fault.Environment, fault.Conflict, fault.Exists, fault.Denied, fault.Inconsistent:
+		return err
+	default:
+		return nil
+	}
 }
 
 // gone tells why something leaves the state: a plan that makes it anew would

@@ -47,6 +47,7 @@ func (r *keyResource) ImportState(ctx context.Context, req resource.ImportStateR
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, now)...)
+	r.client.noteImport(ctx, "key/"+key.Spec.Name, "", &resp.Diagnostics)
 	if key.Tombstone != nil {
 		resp.Diagnostics.Append(resp.Private.SetKey(ctx, imported, []byte("true"))...)
 	}

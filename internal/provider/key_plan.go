@@ -32,6 +32,7 @@ func (r *keyResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReq
 	if plan == nil {
 		if prior != nil {
 			protect(*prior, &resp.Diagnostics)
+			r.client.noteRefusals(ctx, &resp.Diagnostics)
 			r.foresee(ctx, prior, nil, &resp.Diagnostics)
 		}
 		return
@@ -44,6 +45,7 @@ func (r *keyResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReq
 		plan.leaveOpen()
 	case !plan.Name.Equal(prior.Name):
 		protectName(*prior, *plan, &resp.Diagnostics)
+		r.client.noteRefusals(ctx, &resp.Diagnostics)
 		plan.leaveOpen()
 	default:
 		plan.keep(*prior)
@@ -122,10 +124,12 @@ func protect(prior keyModel, diags *diag.Diagnostics) {
 	if !prior.DeletionProtection.ValueBool() {
 		return
 	}
-	diags.AddAttributeError(path.Root("deletion_protection"), "Cannot remove key: protected",
-		fmt.Sprintf("Key %q: It has deletion_protection = true, and this plan would remove it.\n\n"+
-			"If it is really to go, set deletion_protection = false, apply that, then remove the key. "+
-			"If the key is only to leave this configuration, use a removed block with destroy = false.", prior.Name.ValueString()))
+	report(diags, &fault.Error{
+		Kind: fault.Protected, Op: "remove key", Subject: fmt.Sprintf("key %q", prior.Name.ValueString()),
+		Problem: "It has deletion_protection = true, and this plan would remove it.",
+		Hint: "If it is really to go, set deletion_protection = false, apply that, then remove the key. " +
+			"If the key is only to leave this configuration, use a removed block with destroy = false.",
+	}, path.Root("deletion_protection"))
 }
 
 // protectName refuses to plan the removal of a protected key whose name is not the
@@ -138,11 +142,13 @@ func protectName(prior, plan keyModel, diags *diag.Diagnostics) {
 	if !plan.Name.IsUnknown() {
 		written = fmt.Sprintf("name = %q", plan.Name.ValueString())
 	}
-	diags.AddAttributeError(path.Root("name"), "Cannot rename key: protected",
-		fmt.Sprintf("The configuration says %s, and the key in the state, created or imported, is %q. A key cannot be renamed: this plan would remove %[2]q and make "+
-			"another key, and %[2]q has deletion_protection = true.\n\n"+
-			"If %[2]q is the key that is meant, write name = %[2]q. If another key is really to replace it, set deletion_protection = false, apply that, "+
-			"then change the name.", written, name))
+	report(diags, &fault.Error{
+		Kind: fault.Protected, Op: "rename key",
+		Problem: fmt.Sprintf("The configuration says %s, and the key in the state, created or imported, is %q. A key cannot be renamed: this plan would remove %[2]q and make "+
+			"another key, and %[2]q has deletion_protection = true.", written, name),
+		Hint: fmt.Sprintf("If %[1]q is the key that is meant, write name = %[1]q. If another key is really to replace it, set deletion_protection = false, apply that, "+
+			"then change the name.", name),
+	}, path.Root("name"))
 }
 
 func defaultOperations(algorithm types.String) types.Set {

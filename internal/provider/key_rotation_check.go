@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
 )
@@ -58,21 +59,21 @@ func (c rotationChange) checkPinned(stored map[string]versionModel, has string) 
 	number := strconv.FormatInt(n, 10)
 	v, ok := stored[number]
 	_, trusted := c.prior.TrustedPublicKeys.Elements()[number]
-	var problem string
+	why := fault.Error{Kind: fault.Protected, Op: "pin version", Subject: fmt.Sprintf("key %q", name)}
 	switch state := keyring.State(v.State.ValueString()); {
 	case !ok:
-		problem = fmt.Sprintf("Key %q has no version %d.\n\n%s", name, n, has)
+		why.Kind, why.Problem, why.Hint = fault.Invalid, fmt.Sprintf("There is no version %d.", n), has
 	case state == keyring.Destroyed, state == keyring.Compromised:
-		problem = fmt.Sprintf("For key %q version %d is %s and can never be active again.\n\nPin another version, or none.", name, n, state)
+		why.Problem, why.Hint = fmt.Sprintf("Version %d is %s and can never be active again.", n, state), "Pin another version, or none."
 	case state == keyring.PreActivation:
-		problem = fmt.Sprintf("For key %q version %d waits for its activation: there is nothing to go back to.\n\nPin an earlier version, or none.", name, n)
+		why.Problem, why.Hint = fmt.Sprintf("Version %d waits for its activation: there is nothing to go back to.", n), "Pin an earlier version, or none."
 	case state == keyring.Deactivated && !trusted && !v.PublicKeyPEM.IsNull():
-		problem = fmt.Sprintf("For key %q the overlap of version %d is over, or the version was revoked: it cannot become active again.\n\n"+
-			"Pin the active version, one within its overlap (see trusted_public_keys), or none.", name, n)
+		why.Problem = fmt.Sprintf("The overlap of version %d is over, or the version was revoked: it cannot become active again.", n)
+		why.Hint = "Pin the active version, one within its overlap (see trusted_public_keys), or none."
+	default:
+		return
 	}
-	if problem != "" {
-		c.diags.AddAttributeError(path.Root("pinned_version"), "Cannot pin version", problem)
-	}
+	report(c.diags, &why, path.Root("pinned_version"))
 }
 
 // refuseSuperseded refuses changes that ask for something to be done now: an
@@ -95,9 +96,13 @@ func (c rotationChange) refuseSuperseded(inCharge string) {
 	if len(changed) == 0 {
 		return
 	}
-	c.diags.AddAttributeError(path.Root(changed[0]), "Another rotation is in charge of the key",
-		fmt.Sprintf("Key %q is rotated by %s; this instance, %s, is superseded, and a change of %s here would do nothing.\n\n%s",
-			c.prior.KeyID.ValueString(), inCharge, c.prior.ID.ValueString(), strings.Join(changed, " and "), takeCharge(c.prior.KeyID.ValueString())))
+	name := c.prior.KeyID.ValueString()
+	report(c.diags, &fault.Error{
+		Kind: fault.Conflict, Op: "change rotation", Subject: fmt.Sprintf("key %q", name),
+		Problem: fmt.Sprintf("Another rotation, %s, is in charge of the key; this instance, %s, is superseded, and a change of %s here would do nothing.",
+			inCharge, c.prior.ID.ValueString(), strings.Join(changed, " and ")),
+		Hint: takeCharge(name),
+	}, path.Root(changed[0]))
 }
 
 // takeCharge is the way out for a superseded instance.

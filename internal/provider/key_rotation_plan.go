@@ -38,6 +38,7 @@ func (r *keyRotationResource) ModifyPlan(ctx context.Context, req resource.Modif
 	default:
 		c.refuse()
 	}
+	r.client.noteRefusals(ctx, &resp.Diagnostics)
 	if resp.RequiresReplace = c.replacement(); len(resp.RequiresReplace) > 0 || !plan.KeyID.Equal(prior.KeyID) {
 		plan.leaveOpen()
 	} else {

@@ -201,6 +201,7 @@ func (r *keyRotationResource) ImportState(ctx context.Context, req resource.Impo
 	}
 	now.declare(ctx, declared, &resp.Diagnostics)
 	r.show(ctx, &now, key, instance, services.Keys.Now(), &resp.State, &resp.Diagnostics)
+	r.client.noteImport(ctx, "key/"+key.Spec.Name, "its rotation", &resp.Diagnostics)
 }
 
 // keyOf reads the key's name out of what is imported, KEY or KEY/NUMBER.

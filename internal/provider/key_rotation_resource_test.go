@@ -197,7 +197,7 @@ func TestRotationPlanRefuses(t *testing.T) {
 		"pinning a version that never was":  {rotationState(), with(rotationConfig, "pinned_version", 7), "pinned_version", []string{"ERROR", "no version 7", "It has: 1, 2."}},
 		"pinning a destroyed version":       {destroyed, with(rotationConfig, "pinned_version", 1), "pinned_version", []string{"ERROR", "is destroyed"}},
 		"pinning after the overlap":         {over, with(rotationConfig, "pinned_version", 1), "pinned_version", []string{"ERROR", "overlap of version 1 is over", "trusted_public_keys"}},
-		"pinning a version to come":         {waiting, with(rotationConfig, "pinned_version", 2), "pinned_version", []string{"ERROR", "version 2 waits for its activation"}},
+		"pinning a version to come":         {waiting, with(rotationConfig, "pinned_version", 2), "pinned_version", []string{"ERROR", "Version 2 waits for its activation"}},
 		"watching while pinned": {
 			with(rotationState(), "pinned_version", 1, "rotate_when_changed", values{"a": "b"}),
 			with(rotationConfig, "pinned_version", 1, "rotate_when_changed", values{"a": "c"}),

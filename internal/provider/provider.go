@@ -114,6 +114,7 @@ func (p *hsmProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *
 					"Many modules of software tokens are not, and lose or mix up objects; SoftHSM and TPMs get one call at a time whatever is set here. Default: `false`.",
 			},
 		},
+		Blocks: map[string]schema.Block{"audit": auditBlock()},
 	}
 }
 
@@ -130,6 +131,7 @@ type providerModel struct {
 	Actor       types.String `tfsdk:"actor"`
 	MaxSessions types.Int64  `tfsdk:"max_sessions"`
 	Concurrent  types.Bool   `tfsdk:"concurrent_calls"`
+	Audit       *auditModel  `tfsdk:"audit"`
 }
 
 // unknown lists the arguments without a known value, sorted.
@@ -137,7 +139,7 @@ func (m providerModel) unknown() []string {
 	var names []string
 	for name, value := range map[string]attr.Value{
 		"uri": m.URI, "module_path": m.ModulePath, "module_parameters": m.Parameters, "token_label": m.TokenLabel, "token_serial": m.TokenSerial, "slot_id": m.SlotID,
-		"pin": m.PIN, "environment": m.Environment, "actor": m.Actor, "max_sessions": m.MaxSessions, "concurrent_calls": m.Concurrent,
+		"pin": m.PIN, "environment": m.Environment, "actor": m.Actor, "max_sessions": m.MaxSessions, "audit": m.Audit.first(), "concurrent_calls": m.Concurrent,
 	} {
 		if value.IsUnknown() {
 			names = append(names, "`"+name+"`")
@@ -167,7 +169,8 @@ func (p *hsmProvider) Configure(ctx context.Context, req provider.ConfigureReque
 		TokenSerial: m.TokenSerial.ValueString(), SlotID: m.SlotID.ValueInt64Pointer(), PIN: pin,
 		Environment: m.Environment.ValueString(), Actor: m.Actor.ValueString(), MaxSessions: m.MaxSessions.ValueInt64Pointer(),
 		ConcurrentCalls: m.Concurrent.ValueBool(),
-	}, os.Getenv, userAtHost)
+		Audit:           m.Audit.input(),
+	}, os.Getenv, UserAtHost)
 	if err != nil {
 		reportConfiguration(&resp.Diagnostics, err)
 		return
@@ -175,12 +178,12 @@ func (p *hsmProvider) Configure(ctx context.Context, req provider.ConfigureReque
 	c.settings = settings
 	tflog.Debug(c.masked(ctx), "configured", map[string]any{
 		"module": settings.ModulePath, "token": settings.TokenLabel, "serial": settings.TokenSerial,
-		"environment": settings.Environment, "actor": settings.Actor,
+		"environment": settings.Environment, "actor": settings.Actor, "audit": settings.Audit.Directory,
 	})
 }
 
-// userAtHost is who runs the provider, as far as the system knows.
-func userAtHost() string {
+// UserAtHost is who runs the provider, as far as the system knows.
+func UserAtHost() string {
 	name, host := "unknown", "unknown"
 	if u, err := user.Current(); err == nil {
 		name = u.Username
@@ -207,6 +210,7 @@ func (p *hsmProvider) DataSources(context.Context) []func() datasource.DataSourc
 		func() datasource.DataSource { return &keysDataSource{} },
 		func() datasource.DataSource { return &accessDataSource{} },
 		func() datasource.DataSource { return &accessReportDataSource{} },
+		func() datasource.DataSource { return &auditDataSource{} },
 	}
 }
 

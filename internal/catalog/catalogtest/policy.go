@@ -27,7 +27,7 @@ func Policy(name string, n int) *policy.Policy {
 		},
 		CreatedAt: at,
 		Tombstone: &policy.Tombstone{At: at, Actor: "somebody"},
-		History:   []keyring.Transition{{At: at, What: "created", Actor: "somebody", Reason: "<&>"}},
+		Earlier:   []keyring.Transition{{At: at, What: "created", Actor: "somebody", Reason: "<&>"}},
 	}
 }
 
@@ -39,5 +39,5 @@ func SpoilPolicy(p *policy.Policy) {
 	c := s.Condition
 	c.SourceCIDRs[0], c.Mechanisms[0], c.Hours.Weekdays[0], c.NotBefore = "spoilt", "spoilt", "spoilt", "spoilt"
 	*c.MaxPayloadBytes = -1
-	p.Tombstone.Actor, p.History[0].Reason = "spoilt", "spoilt"
+	p.Tombstone.Actor, p.Earlier[0].Reason = "spoilt", "spoilt"
 }

@@ -18,6 +18,9 @@ func (m *Memory) Violations(name string) []string {
 	for _, number := range m.twice {
 		say("%s was given twice", number)
 	}
+	if flaw := k.Flaw(); flaw != "" {
+		say("%s", flaw)
+	}
 	known := map[string]bool{}
 	activeOnes := 0
 	for _, n := range k.Numbers() {

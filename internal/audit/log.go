@@ -1,0 +1,368 @@
+package audit
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
+)
+
+// Config is what a Log needs.
+type Config struct {
+	// Open opens the store; torn makes the record that stands for a torn one. It is called
+	// when something is first recorded.
+	Open func(torn func(size int64, digest string) ([]byte, error)) (Store, error)
+	// Signer signs the checkpoints.
+	Signer Signer
+	// Serial tells which token it is; it needs no login.
+	Serial func(ctx context.Context) (string, error)
+	// Subjects tells of all that there is on the token: of each subject its whole history as
+	// steps, with its head, and as the time that of its last entry. By it a log begins, and
+	// one that is not this token's, or not whole, is told. It may be nil.
+	Subjects func(ctx context.Context) ([]Event, error)
+	// Own is the subject of the key that signs.
+	Own string
+
+	// Mirrors are given what is recorded.
+	Mirrors []Mirror
+
+	// Running reports whether the process that wrote an intent may still be at work.
+	Running func(Event) bool
+
+	Environment, Actor, Provider, Run, Host string
+	PID                                     int
+	Now                                     func() time.Time
+}
+
+// Mirror is given what was recorded, and nobody waits for it.
+type Mirror interface {
+	// Poke tells that there are so many records that are durable. It does not block.
+	Poke(size int64)
+	// Warnings lists what an operator should know, in whole sentences.
+	Warnings() []string
+	// Close delivers what it can until the context ends, and lets go. It is called once.
+	Close(ctx context.Context)
+}
+
+// Log records what is done. Its methods may be called from several goroutines.
+type Log struct {
+	Config
+
+	preparing sync.Mutex  // one goroutine prepares, the others wait for it; guards what follows
+	trusted   bool        // the log was found as it was left, and is the token's
+	closed    int         // how many intents of others were closed
+	ready     atomic.Bool // the key is there, and the log goes with the newest checkpoint
+
+	opening sync.Mutex // guards what follows
+	store   Store      // nil until something is recorded
+	serial  string
+
+	signing sync.Mutex // guards what follows
+	signed  int64      // the size that the newest checkpoint is of
+	begun   bool       // this process has recorded something
+
+	mu      sync.Mutex // guards what follows
+	missed  []Event    // outcomes that could not be recorded
+	warned  []string
+	noted   map[string]bool // refusals and imports that were recorded
+	refused error           // why nothing is changed in this process
+}
+
+// New returns a Log. It does no I/O.
+func New(c Config) *Log { return &Log{Config: c, noted: map[string]bool{}} }
+
+// every is how many records a checkpoint has to come after at the latest. A log that has
+// gone twice as far without one takes no more.
+const every = 1000
+
+// Operation is something that was begun; its outcome has to be recorded.
+type Operation struct {
+	log   *Log
+	event Event
+}
+
+// Begin records an intent, durably on return. If it cannot, nothing may be done.
+func (l *Log) Begin(ctx context.Context, e Event) (*Operation, error) {
+	if err := l.Prepare(ctx); err != nil {
+		return nil, err
+	}
+	return l.begin(ctx, e)
+}
+
+// BeginUnprepared is Begin for what Prepare itself does: it makes the key that the log is
+// going to be signed by.
+func (l *Log) BeginUnprepared(ctx context.Context, e Event) (*Operation, error) {
+	if _, err := l.open(ctx); err != nil {
+		return nil, err
+	}
+	return l.begin(ctx, e)
+}
+
+func (l *Log) begin(ctx context.Context, e Event) (*Operation, error) {
+	if err := l.recover(ctx); err != nil {
+		return nil, err
+	}
+	e.Phase, e.ID = Intent, random()
+	if err := l.append(ctx, e); err != nil {
+		return nil, err
+	}
+	return &Operation{l, e}, nil
+}
+
+// End records the outcome. It is durable with the next intent, and at the end of the run:
+// lost with the host before, it leaves an intent that a later run closes. What was done is
+// done: if it cannot be recorded now, it is before anything else is, and an operator is told.
+func (o *Operation) End(ctx context.Context, err error) {
+	e := o.event
+	e.Phase, e.Failure = Outcome, failure(err)
+	if err := o.log.append(ctx, e); err != nil {
+		o.log.mu.Lock()
+		defer o.log.mu.Unlock()
+		o.log.missed = append(o.log.missed, e)
+		o.log.warned = append(o.log.warned, fmt.Sprintf("What came of an operation on %s could not be recorded in the audit log: %v. Nothing more is changed until it can.", e.Subject, err))
+		return
+	}
+	o.log.sign(ctx, every)
+}
+
+// Note records something that changes nothing on the token, durably on return.
+func (l *Log) Note(ctx context.Context, e Event) error {
+	if _, err := l.open(ctx); err != nil {
+		return err
+	}
+	if err := l.recover(ctx); err != nil {
+		return err
+	}
+	e.Phase, e.ID = Notice, random()
+	return l.append(ctx, e)
+}
+
+// Refused records, once in a process, that something was refused.
+func (l *Log) Refused(ctx context.Context, err error) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return nil
+	}
+	if !l.first(f.Op + "\n" + f.Subject + "\n" + f.Problem) {
+		return nil
+	}
+	return l.Note(ctx, Event{Operation: f.Op, Subject: refusedSubject(f.Subject), Failure: failure(err)})
+}
+
+// Imported records, once in a process, that something on the token was shown to whoever
+// takes it under management. It changes nothing there.
+func (l *Log) Imported(ctx context.Context, subject, reason string) error {
+	if !l.first("import\n" + subject + "\n" + reason) {
+		return nil
+	}
+	return l.Note(ctx, Event{Operation: "import", Subject: subject, Reason: reason})
+}
+
+// first reports whether something is noted for the first time.
+func (l *Log) first(what string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	known := l.noted[what]
+	l.noted[what] = true
+	return !known
+}
+
+// named finds what a fault is about.
+var named = regexp.MustCompile(`^(key|API credential|access policy) "([^"]+)"`)
+
+// refusedSubject is a fault's subject as a record has it: the token, if it is not about
+// something that has a name there.
+func refusedSubject(text string) string {
+	found := named.FindStringSubmatch(text)
+	if found == nil {
+		return "token"
+	}
+	words := strings.Fields(found[1])
+	return words[len(words)-1] + "/" + found[2]
+}
+
+// recover records the outcomes that could not be recorded earlier.
+func (l *Log) recover(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(l.missed) > 0 {
+		if err := l.append(ctx, l.missed[0]); err != nil {
+			return err
+		}
+		l.missed = l.missed[1:]
+	}
+	return nil
+}
+
+// Warnings lists what an operator should know, in whole sentences.
+func (l *Log) Warnings() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	warned := append([]string(nil), l.warned...)
+	for _, m := range l.Mirrors {
+		warned = append(warned, m.Warnings()...)
+	}
+	return warned
+}
+
+// open opens the store.
+func (l *Log) open(ctx context.Context) (Store, error) {
+	l.opening.Lock()
+	defer l.opening.Unlock()
+	if l.store != nil {
+		return l.store, nil
+	}
+	// A login that was refused is recorded too, and a token that is not there.
+	serial, err := l.Serial(ctx)
+	if err != nil {
+		serial = ""
+	}
+	l.serial = serial
+	store, err := l.Open(func(size int64, digest string) ([]byte, error) {
+		e := Event{Operation: "close torn record", Subject: "log", Size: size, Digests: map[string]string{"torn": digest}, Phase: Notice, ID: random()}
+		return l.complete(e).encode()
+	})
+	if err != nil {
+		return nil, err
+	}
+	l.store = store
+	l.poke(store.Size()) // what earlier runs have left
+	return store, nil
+}
+
+func (l *Log) complete(e Event) Event {
+	e.Time, e.Actor, e.Environment, e.Serial = l.Now().UTC().Round(0), l.Actor, l.Environment, l.serial
+	e.Provider, e.Run, e.Host, e.PID = l.Provider, l.Run, l.Host, l.PID
+	return e
+}
+
+func (l *Log) append(ctx context.Context, e Event) error {
+	store, err := l.open(ctx)
+	if err != nil {
+		return err
+	}
+	return l.appendTo(ctx, store, e)
+}
+
+func (l *Log) appendTo(_ context.Context, store Store, e Event) error {
+	line, err := l.complete(e).encode()
+	if err != nil {
+		return err
+	}
+	write := store.Append
+	if e.Phase == Outcome {
+		write = store.AppendSoon
+	}
+	index, err := write(line)
+	if err != nil {
+		return err
+	}
+	if e.Phase != Outcome { // and with it those before
+		l.poke(index + 1)
+	}
+	l.signing.Lock()
+	defer l.signing.Unlock()
+	l.begun = true
+	if e.Phase == Intent && index-l.signed > 2*every+1000 {
+		return &fault.Error{
+			Kind: fault.Unavailable, Op: "record intent", Subject: "audit log", Problem: fmt.Sprintf("%d records are not covered by a checkpoint, as none could be signed.", index+1-l.signed),
+			Hint: "Find out why the audit key does not sign, and run again.",
+		}
+	}
+	return nil
+}
+
+func (l *Log) poke(size int64) {
+	for _, m := range l.Mirrors {
+		m.Poke(size)
+	}
+}
+
+// sign makes a checkpoint if so many records are without.
+func (l *Log) sign(ctx context.Context, least int64) {
+	l.signing.Lock()
+	defer l.signing.Unlock()
+	if err := l.signLocked(ctx, least); err != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.warned = append(l.warned, fmt.Sprintf("The audit log's checkpoint could not be signed: %v. The next run tries again.", err))
+	}
+}
+
+func (l *Log) signLocked(ctx context.Context, least int64) error {
+	l.opening.Lock()
+	store := l.store
+	l.opening.Unlock()
+	if store == nil || !l.ready.Load() || !l.begun {
+		return nil
+	}
+	size := store.Size()
+	if size-l.signed < least {
+		return nil
+	}
+	root, err := tlog.TreeHash(size, store)
+	if err != nil {
+		return err
+	}
+	text, err := sign(ctx, l.Signer, Origin(l.Environment), size, root, l.Now())
+	if err != nil {
+		return err
+	}
+	if err := store.AddCheckpoint(size, text); err != nil {
+		return err
+	}
+	l.signed = size
+	return nil
+}
+
+// Close signs what is not signed yet, and lets go of the store. A refusal in a process that
+// changed nothing else waits for the next checkpoint.
+func (l *Log) Close(ctx context.Context) error {
+	l.signing.Lock()
+	err := l.signLocked(ctx, 1)
+	l.signing.Unlock()
+	l.opening.Lock()
+	defer l.opening.Unlock()
+	if l.store != nil {
+		err = errors.Join(err, l.store.Close())
+		l.poke(l.store.Size())
+	}
+	ctx, cancel := context.WithTimeout(ctx, mirrorsLast)
+	defer cancel()
+	var mirrors sync.WaitGroup
+	for _, m := range l.Mirrors {
+		mirrors.Go(func() { m.Close(ctx) })
+	}
+	mirrors.Wait()
+	return err
+}
+
+// mirrorsLast is how long mirrors are given at the end of a run.
+const mirrorsLast = 300 * time.Millisecond
+
+func failure(err error) *Failure {
+	if err == nil {
+		return nil
+	}
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return &Failure{Kind: fault.Internal.String(), Problem: err.Error()}
+	}
+	return &Failure{Kind: f.Kind.String(), Problem: f.Problem}
+}
+
+func random() string {
+	var id [16]byte
+	_, _ = rand.Read(id[:]) // crypto/rand.Read never fails, it aborts the process
+	return hex.EncodeToString(id[:])
+}

@@ -1,0 +1,266 @@
+package mirror_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/keystead/terraform-provider-hsm/internal/audit"
+	"github.com/keystead/terraform-provider-hsm/internal/audit/mirror"
+)
+
+var noon = time.Date(2027, 1, 1, 12, 0, 0, 123456789, time.UTC)
+
+// run is a run of the provider whose log has mirrors.
+func run(dir string, mirrors ...mirror.Config) *audit.Log {
+	c := audit.Config{
+		Open: func(torn func(int64, string) ([]byte, error)) (audit.Store, error) {
+			return audit.OpenDirectory(dir, torn)
+		},
+		Serial:      func(context.Context) (string, error) { return "4711", nil },
+		Environment: "prod", Actor: "ada@build", Provider: "1.2.3", Run: "r", Host: "build 7", PID: 4242, Now: func() time.Time { return noon },
+	}
+	for _, m := range mirrors {
+		m.Directory = dir
+		c.Mirrors = append(c.Mirrors, mirror.New(m))
+	}
+	return audit.New(c)
+}
+
+// note records something so many times.
+func note(t *testing.T, l *audit.Log, times int) {
+	t.Helper()
+	for n := range times {
+		e := audit.Event{Operation: "reveal", Subject: "credential/bot", Version: n + 1, Reason: "“quoted”"}
+		if n%2 == 1 {
+			e.Failure = &audit.Failure{Kind: "access denied", Problem: "No."}
+		}
+		if err := l.Note(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func end(t *testing.T, l *audit.Log) {
+	t.Helper()
+	if err := l.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// records are the lines of a log.
+func records(t *testing.T, dir string) (lines []string) {
+	t.Helper()
+	view, err := audit.OpenView(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := view.Lines(0, func(_ int64, line []byte) bool { lines = append(lines, string(line)); return true }); err != nil {
+		t.Fatal(err)
+	}
+	return lines
+}
+
+// eventually waits for something that another goroutine does.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for !is() {
+		select {
+		case <-ctx.Done():
+			t.Fatal(what)
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+}
+
+// TestSyslog: a receiver of each kind gets every record of the log, those of an earlier run
+// without a mirror included, once and in their order.
+func TestSyslog(t *testing.T) {
+	for name, listen := range receivers(t) {
+		t.Run(name, func(t *testing.T) {
+			r, to := listen(t)
+			dir := filepath.Join(t.TempDir(), "log")
+			earlier := run(dir)
+			note(t, earlier, 3)
+			end(t, earlier)
+			for range 2 {
+				l := run(dir, to)
+				note(t, l, 40)
+				end(t, l)
+			}
+			want := records(t, dir)
+			eventually(t, "not all has come", func() bool { return len(r.got()) >= len(want) })
+			for n, m := range r.got() {
+				checkMessage(t, m, n, want)
+			}
+		})
+	}
+}
+
+func checkMessage(t *testing.T, m message, n int, want []string) {
+	t.Helper()
+	severity := 6
+	if strings.Contains(want[n], "access denied") {
+		severity = 4
+	}
+	is := m
+	is.text = ""
+	expected := message{
+		facility: 13, severity: severity, at: "2027-01-01T12:00:00.123456Z", host: "build_7", app: "terraform-provider-hsm", process: "4242", id: "notice",
+		data: fmt.Sprintf(`[meta sequenceId="%d"]`, n+1),
+	}
+	if is != expected || m.text != want[n] {
+		t.Errorf("record %d: %+v", n, m)
+	}
+}
+
+// TestTooLongForADatagram: what no datagram can hold is told by its number and hash, and
+// what comes after it comes.
+func TestTooLongForADatagram(t *testing.T) {
+	r, to := receivers(t)["udp"](t)
+	dir := filepath.Join(t.TempDir(), "log")
+	l := run(dir, to)
+	if err := l.Note(t.Context(), audit.Event{Operation: "write", Subject: "policy/p", Reason: strings.Repeat("x", 70_000)}); err != nil {
+		t.Fatal(err)
+	}
+	note(t, l, 1)
+	end(t, l)
+	eventually(t, "not all has come", func() bool { return len(r.got()) == 2 })
+	if text := r.got()[0].text; !strings.HasPrefix(text, "Record 0 is too long for a datagram.") {
+		t.Error(text)
+	}
+	checkMessage(t, r.got()[1], 1, records(t, dir))
+}
+
+// TestUnreachable: where nobody listens, or nobody reads, changes go on, the end of the run
+// does not wait, an operator is warned, and a later run delivers what no socket had taken.
+func TestUnreachable(t *testing.T) {
+	for name, listen := range map[string]func(l net.Listener) (stop func()){
+		"nobody listens": func(l net.Listener) func() { _ = l.Close(); return func() {} },
+		"nobody reads":   func(l net.Listener) func() { return func() { _ = l.Close() } },
+	} {
+		t.Run(name, func(t *testing.T) {
+			silent, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			address := silent.Addr().String()
+			stop := listen(silent)
+			dir := filepath.Join(t.TempDir(), "log")
+			l := run(dir, mirror.Config{Syslog: "tcp://" + address})
+			large := audit.Event{Operation: "write", Subject: "policy/p", Reason: strings.Repeat("x", 1<<20)}
+			for range 20 { // more than the sockets hold
+				if err := l.Note(t.Context(), large); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if name == "nobody listens" {
+				eventually(t, "no warning", func() bool { return len(l.Warnings()) == 1 })
+				if w := l.Warnings()[0]; !strings.Contains(w, address) || !strings.Contains(w, "connection refused") || !strings.Contains(w, "before record 0") {
+					t.Error(w)
+				}
+			}
+			ended := make(chan struct{})
+			go func() { defer close(ended); end(t, l) }()
+			select {
+			case <-ended:
+			case <-time.After(10 * time.Second):
+				t.Fatal("the end of the run waits for the mirror")
+			}
+			stop()
+			r := &receiver{t: t}
+			listener, err := net.Listen("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.stream(listener)
+			later := run(dir, mirror.Config{Syslog: "tcp://" + address})
+			note(t, later, 1)
+			want := records(t, dir)
+			is := func(n int) bool { got := r.got(); return len(got) > 0 && got[len(got)-1].text == want[n] }
+			eventually(t, "not all has come", func() bool { return is(len(want) - 1) })
+			end(t, later)
+			got := r.got()
+			missing := len(want) - len(got) // what was in the sockets: nothing tells whether it was read
+			if missing < 0 || missing > 0 && name == "nobody listens" || missing > 15 {
+				t.Fatalf("%d of %d have come", len(got), len(want))
+			}
+			for n, m := range got {
+				if m.text != want[missing+n] {
+					t.Errorf("record %d is another one", missing+n)
+				}
+			}
+		})
+	}
+}
+
+// TestReceiverRestarts: a receiver that goes away and comes back misses nothing that came
+// after it had gone.
+func TestReceiverRestarts(t *testing.T) {
+	r, to := receivers(t)["tcp"](t)
+	dir := filepath.Join(t.TempDir(), "log")
+	l := run(dir, to)
+	note(t, l, 5)
+	eventually(t, "nothing has come", func() bool { return len(r.got()) == 5 })
+	r.hangUp()
+	time.Sleep(50 * time.Millisecond) // the end of the connection arrives
+	note(t, l, 5)
+	eventually(t, "nothing comes after it was gone", func() bool { return len(r.got()) == 10 })
+	end(t, l)
+}
+
+// TestFile: a file for a shipper has the lines of the log, whoever wrote them: of two runs at
+// once neither repeats what the other has delivered.
+func TestFile(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	to := mirror.Config{File: filepath.Join(t.TempDir(), "shipped")}
+	a, b := run(dir, to), run(dir, to)
+	var group sync.WaitGroup
+	for _, l := range []*audit.Log{a, b} {
+		group.Go(func() { note(t, l, 100) })
+	}
+	group.Wait()
+	end(t, a)
+	end(t, b)
+	last := run(dir, to) // takes what is left
+	note(t, last, 1)
+	end(t, last)
+	text, err := os.ReadFile(to.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n"); !slices.Equal(got, records(t, dir)) {
+		t.Errorf("%d lines of %d", len(got), len(records(t, dir)))
+	}
+}
+
+// TestFileCannotBeWritten: it is a warning, and nothing of it stays.
+func TestFileCannotBeWritten(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	l := run(dir, mirror.Config{File: "/dev/full"})
+	note(t, l, 1)
+	eventually(t, "no warning", func() bool { return len(l.Warnings()) == 1 })
+	end(t, l)
+	if text, err := os.ReadFile(mirrorFile(t, dir)); err == nil && !bytes.Contains(text, []byte(`"next":0`)) {
+		t.Errorf("%s", text)
+	}
+}
+
+func mirrorFile(t *testing.T, dir string) string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "mirror-*.lock"))
+	if err != nil || len(names) != 1 {
+		t.Fatalf("%q, %v", names, err)
+	}
+	return strings.TrimSuffix(names[0], ".lock")
+}

@@ -1,0 +1,168 @@
+package audit
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
+)
+
+// In the file of checkpoints each is followed by an empty line, and in a checkpoint there is
+// one between text and signatures. So every second empty line ends one, and what is behind
+// the last of these was torn.
+func splitNotes(text []byte) (notes [][]byte, whole int) {
+	for {
+		body, rest, ok := bytes.Cut(text[whole:], []byte("\n\n"))
+		if !ok {
+			return notes, whole
+		}
+		signatures, _, ok := bytes.Cut(rest, []byte("\n\n"))
+		if !ok {
+			return notes, whole
+		}
+		length := len(body) + len("\n\n") + len(signatures) + len("\n")
+		notes = append(notes, text[whole:whole+length])
+		whole += length + len("\n")
+	}
+}
+
+// noteSize is what a checkpoint says of the tree's size, 0 for one that says nothing.
+func noteSize(note []byte) int64 {
+	lines := bytes.SplitN(note, []byte("\n"), 3)
+	if len(lines) < 3 {
+		return 0
+	}
+	size, err := strconv.ParseInt(string(lines[1]), 10, 64)
+	if err != nil || size < 0 {
+		return 0
+	}
+	return size
+}
+
+func readNotes(dir string) (text []byte, notes [][]byte, whole int, err error) {
+	text, err = os.ReadFile(filepath.Join(dir, notesName))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, 0, unusable(dir, "The checkpoints cannot be read.", err)
+	}
+	notes, whole = splitNotes(text)
+	return text, notes, whole, nil
+}
+
+// newestCheckpoint returns the size that the newest checkpoint is of, 0 if there is none.
+func newestCheckpoint(dir string) (int64, error) {
+	_, notes, _, err := readNotes(dir)
+	if err != nil || len(notes) == 0 {
+		return 0, err
+	}
+	return noteSize(notes[len(notes)-1]), nil
+}
+
+// Checkpoints returns all checkpoints, see Store.
+func (d *Directory) Checkpoints() ([][]byte, error) {
+	_, notes, _, err := readNotes(d.dir)
+	return notes, err
+}
+
+// AddCheckpoint stores a checkpoint, see Store. Killed in it, the file of the newest one
+// alone may be the one before.
+func (d *Directory) AddCheckpoint(size int64, note []byte) error {
+	return d.locked(func() error {
+		if err := d.segment.Sync(); err != nil { // what is signed is there, whoever wrote it
+			return unusable(d.dir, "The records cannot be made durable.", err)
+		}
+		d.undurable = false
+		text, notes, whole, err := readNotes(d.dir)
+		if err != nil {
+			return err
+		}
+		if len(notes) > 0 && noteSize(notes[len(notes)-1]) >= size {
+			return nil
+		}
+		file, err := os.OpenFile(filepath.Join(d.dir, notesName), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+		if err != nil {
+			return unusable(d.dir, "The checkpoints cannot be written.", err)
+		}
+		defer func() { _ = file.Close() }()
+		if whole != len(text) {
+			if err := file.Truncate(int64(whole)); err != nil {
+				return unusable(d.dir, "A torn checkpoint cannot be taken away.", err)
+			}
+		}
+		_, err = file.Write(append(bytes.Clone(note), '\n'))
+		if err == nil {
+			err = file.Sync()
+		}
+		if err != nil {
+			return unusable(d.dir, "The checkpoint cannot be written.", errors.Join(err, file.Truncate(int64(whole))))
+		}
+		d.flush()
+		return d.publish(note)
+	})
+}
+
+// publish puts the newest checkpoint into a file of its own.
+func (d *Directory) publish(note []byte) error {
+	fresh := filepath.Join(d.dir, newestName+".new")
+	err := os.WriteFile(fresh, note, 0o600)
+	if err == nil {
+		err = os.Rename(fresh, filepath.Join(d.dir, newestName))
+	}
+	if err != nil {
+		return unusable(d.dir, "The newest checkpoint cannot be published.", err)
+	}
+	return nil
+}
+
+// View is a log that is only looked at: nothing is written, closed or made.
+type View struct{ dir string }
+
+// Leaf reads a hash from the file of the tree, see Leaves.
+func (v *View) Leaf(index int64) (leaf tlog.Hash, ok bool) {
+	file, err := os.Open(filepath.Join(v.dir, treeName))
+	if err != nil {
+		return leaf, false
+	}
+	defer func() { _ = file.Close() }()
+	_, err = file.ReadAt(leaf[:], tlog.StoredHashIndex(0, index)*tlog.HashSize)
+	return leaf, err == nil
+}
+
+// OpenView opens the log in a directory to look at it. Without one it is fault.NotFound.
+func OpenView(dir string) (*View, error) {
+	firsts, err := segments(dir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(firsts) == 0 {
+		err = notFound(dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &View{dir}, nil
+}
+
+// Lines reads lines, see Store.
+func (v *View) Lines(from int64, f func(index int64, line []byte) bool) error {
+	firsts, err := segments(v.dir)
+	if err != nil {
+		return err
+	}
+	return readLines(v.dir, firsts, from, f)
+}
+
+// Checkpoints returns all checkpoints, see Store.
+func (v *View) Checkpoints() ([][]byte, error) {
+	_, notes, _, err := readNotes(v.dir)
+	return notes, err
+}
+
+func notFound(dir string) error {
+	return &fault.Error{
+		Kind: fault.NotFound, Op: "open audit log", Subject: subject(dir), Problem: "There is no audit log in this directory.",
+		Hint: "Give the directory that audit in the provider's configuration names.",
+	}
+}

@@ -1,0 +1,67 @@
+package audit
+
+import (
+	"slices"
+	"time"
+
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
+)
+
+// Query selects records. Empty fields match everything.
+type Query struct {
+	Subject, Actor string
+	// Operation is what was asked for, or one of the steps: "rotate", "activated".
+	Operation    string
+	Failed       bool      // only what was refused, or failed
+	Since, Until time.Time // Until is excluded
+	Last         int       // only so many, the newest ones; 0 is all
+}
+
+// Found is a record with its place.
+type Found struct {
+	Index int64
+	Event Event
+	Line  []byte
+}
+
+func (q Query) matches(e Event) bool {
+	return (q.Subject == "" || q.Subject == e.Subject) && (q.Actor == "" || q.Actor == e.Actor) &&
+		(q.Operation == "" || q.Operation == e.Operation || slices.ContainsFunc(e.Steps, func(s Step) bool { return s.What == q.Operation })) &&
+		(!q.Failed || e.Failure != nil) && (q.Since.IsZero() || !e.Time.Before(q.Since)) && (q.Until.IsZero() || e.Time.Before(q.Until))
+}
+
+// Select returns the records that a query selects, the oldest first. Nothing is verified.
+func Select(r Reader, q Query) ([]Found, error) {
+	var found []Found
+	var failed error
+	err := r.Lines(0, func(index int64, line []byte) bool {
+		e, err := Decode(line)
+		if err != nil {
+			failed = &fault.Error{
+				Kind: fault.Inconsistent, Op: "read audit log", Subject: "audit log", Problem: "A record cannot be read.", Cause: err,
+				Hint: "Look into it with `terraform-provider-hsm audit verify`.",
+			}
+			return false
+		}
+		if q.matches(e) {
+			found = append(found, Found{index, e, slices.Clone(line)})
+			if q.Last > 0 && len(found) > 2*q.Last {
+				found = slices.Clone(found[len(found)-q.Last:])
+			}
+		}
+		return true
+	})
+	if err == nil {
+		err = failed
+	}
+	if q.Last > 0 && len(found) > q.Last {
+		found = found[len(found)-q.Last:]
+	}
+	return found, err
+}
+
+// Summary tells in a few words what the record is about.
+func (e Event) Summary() string {
+	message := e.message()
+	return message[len(e.Subject)+len(": "):]
+}

@@ -1,0 +1,77 @@
+package command
+
+import (
+	"context"
+	"flag"
+	"fmt"
+
+	"github.com/keystead/terraform-provider-hsm/internal/config"
+)
+
+// acting are the arguments of a command that writes to the log.
+type acting struct {
+	chosen selection
+	at     place
+	actor  string
+}
+
+func (a *acting) define(flags *flag.FlagSet) {
+	a.at.define(flags)
+	a.chosen.define(flags)
+	flags.StringVar(&a.actor, "actor", "", "`name` to record; otherwise HSM_ACTOR, or the user")
+}
+
+func (a *acting) settings(c Config) (config.Settings, error) {
+	in := a.chosen.in
+	in.Audit.Directory, in.Actor = a.at.directory, a.actor
+	settings, err := config.Resolve(in, c.Getenv, c.User)
+	if err == nil && settings.Audit.Directory == "" {
+		err = noLog()
+	}
+	return settings, err
+}
+
+func auditSettle(ctx context.Context, c Config, args []string) int {
+	flags := flag.NewFlagSet("audit settle", flag.ContinueOnError)
+	var as acting
+	as.define(flags)
+	reason := flags.String("reason", "", "`words` that say why what the log does not tell of is accepted; they are written down")
+	if code, ok := parse(c, flags, args, 0); !ok {
+		return code
+	}
+	settings, err := as.settings(c)
+	if err != nil {
+		return refuse(c, err)
+	}
+	settled, err := c.SettleAudit(ctx, settings, *reason)
+	if err != nil {
+		return refuse(c, err)
+	}
+	if settled.Begun {
+		_, _ = fmt.Fprintln(c.Stdout, "A log was begun.")
+	}
+	_, _ = fmt.Fprintf(c.Stdout, "%d interrupted operations were closed.\n", settled.Closed)
+	for _, subject := range settled.Accepted {
+		_, _ = fmt.Fprintf(c.Stdout, "%s was taken over as it is on the token.\n", printable(subject))
+	}
+	return exitFine
+}
+
+func auditRotate(ctx context.Context, c Config, args []string) int {
+	flags := flag.NewFlagSet("audit rotate", flag.ContinueOnError)
+	var as acting
+	as.define(flags)
+	if code, ok := parse(c, flags, args, 0); !ok {
+		return code
+	}
+	settings, err := as.settings(c)
+	if err != nil {
+		return refuse(c, err)
+	}
+	version, err := c.RotateAuditKey(ctx, settings)
+	if err != nil {
+		return refuse(c, err)
+	}
+	_, _ = fmt.Fprintf(c.Stdout, "The audit log is signed by version %d of its key from now on.\n", version)
+	return exitFine
+}

@@ -1,0 +1,29 @@
+package command_test
+
+import "testing"
+
+func TestAuditArguments(t *testing.T) {
+	t.Setenv("HSM_AUDIT_DIRECTORY", "")
+	empty := t.TempDir()
+	for name, tc := range map[string]struct {
+		args []string
+		code int
+		has  string
+	}{
+		"nothing":              {[]string{"audit"}, 2, "audit COMMAND"},
+		"help":                 {[]string{"audit", "-h"}, 0, "prove"},
+		"unknown":              {[]string{"audit", "edit"}, 2, `There is no command "audit edit".`},
+		"no log":               {[]string{"audit", "show"}, 1, "No audit log is named."},
+		"no log there":         {[]string{"audit", "show", "-directory", empty}, 1, "There is no audit log in this directory."},
+		"no record":            {[]string{"audit", "prove", "-directory", empty}, 2, "RECORD is a record's number"},
+		"no keys":              {[]string{"audit", "keys"}, 1, "Nothing says by which keys the log is signed."},
+		"a key that is none":   {[]string{"audit", "verify", "-directory", empty, "-key", "x"}, 1, "There is no audit log"},
+		"a time that is none":  {[]string{"audit", "show", "-directory", empty, "-since", "now"}, 1, "There is no audit log"},
+		"rotate without token": {[]string{"audit", "rotate"}, 1, "No token is selected."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, out := hand(t, "", tc.args...)
+			check(t, code, tc.code, out, []string{tc.has}, nil)
+		})
+	}
+}
