@@ -2,6 +2,8 @@ module github.com/keystead/terraform-provider-hsm
 
 go 1.26.0
 
+toolchain go1.26.8
+
 require (
 	filippo.io/age v1.3.2
 	filippo.io/edwards25519 v1.2.0

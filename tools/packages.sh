@@ -12,6 +12,9 @@ package_of() {
     softhsm2-util) echo softhsm2 ;;
     pkcs11-tool) echo opensc ;;
     cc) echo gcc libc6-dev ;;
+    x86_64-linux-gnu-gcc) echo gcc-x86-64-linux-gnu libc6-dev-amd64-cross ;;
+    aarch64-linux-gnu-gcc) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;;
+    x86_64-w64-mingw32-gcc) echo gcc-mingw-w64-x86-64 ;;
     p11-kit) echo p11-kit p11-kit-modules ;;
     pgrep) echo procps ;;
     gnuplot) echo gnuplot-nox ;;
@@ -23,7 +26,9 @@ package_of() {
     tpm2-abrmd) echo tpm2-abrmd libtss2-tcti-tabrmd0 libtss2-tcti-swtpm0 ;;
     dbus-daemon) echo dbus ;;
     libtpm2_pkcs11.so) echo libtpm2-pkcs11-1 ;;
-    openssl | jq | shellcheck) echo "$1" ;;
+    gpg) echo gpg gpg-agent ;;
+    objdump) echo binutils ;;
+    file | git | jq | openssl | shellcheck | unzip) echo "$1" ;;
     *)
       echo "tools/packages.sh: no package is known for $1" >&2
       exit 1

@@ -30,7 +30,7 @@ func doctor(ctx context.Context, c Config, args []string) int {
 	token, shut := c.Open(settings)
 	r.examine(ctx, token, settings.Environment)
 	if err := shut(); err != nil {
-		r.warn("The token could not be let go of: "+err.Error(), "")
+		r.warn("The token could not be let go of: "+err.Error(), "Nothing was changed. The HSM's log may have the reason.")
 	}
 	return r.close()
 }

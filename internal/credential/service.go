@@ -124,6 +124,7 @@ func (s *Service) Read(ctx context.Context, name string, known bool) (*Credentia
 		return nil, &fault.Error{
 			Kind: fault.NotFound, Op: "read API credential", Subject: subject(name),
 			Problem: "There is no API credential of this name: the token bears no environment's stamp, so this provider has issued none on it yet.",
+			Hint:    "Check whether this is the token that was meant.",
 		}
 	}
 	rec, err := s.Store.Load(ctx, name)
@@ -235,6 +236,7 @@ func removed(c *Credential) error {
 	return &fault.Error{
 		Kind: fault.NotFound, Op: "find API credential", Subject: subject(c.Spec.Name),
 		Problem: fmt.Sprintf("The credential was removed on %s by %s.", c.Tombstone.At.Format(time.DateOnly), c.Tombstone.Actor),
+		Hint:    "Nothing brings it back. Issue another one; it may have the same name.",
 	}
 }
 

@@ -62,7 +62,7 @@ func NewVerifier(environment string, credentials []*Credential, d Deriver, now f
 				if each.verify, err = verification(version); err != nil {
 					return nil, &fault.Error{
 						Kind: fault.Inconsistent, Op: "read API credential", Subject: versionSubject(c.Spec.Name, n),
-						Problem: "Its recorded public key cannot be read.", Cause: err,
+						Problem: "Its recorded public key cannot be read.", Hint: "Restore the token's backup, or give the credential another public key.", Cause: err,
 					}
 				}
 			}

@@ -20,7 +20,10 @@ func (t *Token) MAC(ctx context.Context, ref keyring.Ref, message []byte) ([]byt
 
 func (t *Token) macWith(ctx context.Context, ref keyring.Ref, h halves, message []byte) ([]byte, error) {
 	problem := func(kind fault.Kind, problem string) ([]byte, error) {
-		return nil, &fault.Error{Kind: kind, Op: "compute MAC", Subject: subject(ref), Problem: problem}
+		return nil, &fault.Error{
+			Kind: kind, Op: "compute MAC", Subject: subject(ref), Problem: problem,
+			Hint: "What is on the token is not what was recorded: restore the token's backup.",
+		}
 	}
 	switch len(h.secrets) {
 	case 0:

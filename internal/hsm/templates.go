@@ -74,7 +74,7 @@ func newPlan(order lifecycle.Generation) (plan, error) {
 }
 
 func invalidOrder(order lifecycle.Generation, problem string) error {
-	return &fault.Error{Kind: fault.Invalid, Op: "generate key", Subject: subject(order.Ref), Problem: problem}
+	return &fault.Error{Kind: fault.Invalid, Op: "generate key", Subject: subject(order.Ref), Problem: problem, Hint: "Ask for what the algorithm and the token can do; data.hsm_token shows it."}
 }
 
 // secretTemplate orders one secret key (section 4.10).

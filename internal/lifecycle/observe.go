@@ -148,7 +148,7 @@ func (s *Service) notice(k *keyring.Key, v *keyring.Version, seen Sighting) {
 	}{{"private or secret key", seen.SecretLabel, true}, {"public key", seen.PublicLabel, v.Ref.Pair && ours}} {
 		if each.is && each.label != v.Ref.Label {
 			warn("The %s object with CKA_ID %s is labelled %q, recorded is %q: somebody renamed it. Here it is found by its CKA_ID; "+
-				"programs that look for the label do not find it any more.", each.what, v.Ref.ID, each.label, v.Ref.Label)
+				"programs that look for the label do not find it any more. Name it as recorded again, with pkcs11-tool or the vendor's tool.", each.what, v.Ref.ID, each.label, v.Ref.Label)
 		}
 	}
 	if v.Extractable && !seen.Extractable {

@@ -40,6 +40,7 @@ func (s *Service) Read(ctx context.Context, name string, known Known) (*keyring.
 		return nil, &fault.Error{
 			Kind: fault.NotFound, Op: "read key", Subject: subject(name),
 			Problem: "There is no key of this name: the token bears no environment's stamp, so this provider has made no keys on it yet.",
+			Hint:    "Check whether this is the token that was meant.",
 		}
 	}
 	rec, err := s.Catalog.Load(ctx, name)

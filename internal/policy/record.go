@@ -32,6 +32,7 @@ func living(op string, p *Policy) (*Policy, error) {
 	return nil, &fault.Error{
 		Kind: fault.NotFound, Op: op, Subject: subject(p.Spec.Name),
 		Problem: fmt.Sprintf("The policy was removed on %s by %s.", p.Tombstone.At.Format("2006-01-02"), p.Tombstone.Actor),
+		Hint:    "Declare it anew; it may have the same name.",
 	}
 }
 

@@ -101,6 +101,7 @@ func (s *Service) Read(ctx context.Context, name string, known bool) (*Policy, e
 		return nil, &fault.Error{
 			Kind: fault.NotFound, Op: "read policy", Subject: subject(name),
 			Problem: "There is no policy of this name: the token bears no environment's stamp, so this provider has recorded nothing on it yet.",
+			Hint:    "Check whether this is the token that was meant.",
 		}
 	}
 	rec, err := s.Store.Load(ctx, name)

@@ -56,7 +56,7 @@ func (r *reader) express(s *rule, id string, conditions []doc) {
 	s.text = layOut(id, s.effect, [3]doc{principal, action, resource}, slices.Concat(who, which, conditions))
 	clauses, err := parse(s.text, len(who)+len(which))
 	if err != nil || len(clauses) != 1 {
-		r.wrong("", "", fmt.Sprintf("The statement comes out as something that Cedar does not understand (%v). This is a bug.", err), "")
+		r.wrong("", "", fmt.Sprintf("The statement comes out as something that Cedar does not understand (%v). This is a bug.", err), "Please report it, with the statement.")
 		return
 	}
 	s.clause = clauses[0]

@@ -11,7 +11,7 @@ import (
 func (r *reader) written(policy, text string) []*rule {
 	clauses, err := parse(text, 0)
 	if err != nil {
-		r.wrong("cedar", "", fmt.Sprintf("The text is not Cedar: %v.", err), "")
+		r.wrong("cedar", "", fmt.Sprintf("The text is not Cedar: %v.", err), "Correct it there; the positions are those of the word after the mistake.")
 		return nil
 	}
 	if len(clauses) == 0 {
@@ -21,7 +21,7 @@ func (r *reader) written(policy, text string) []*rule {
 	check, err := newValidator(r.zones(clauses)...)
 	if err != nil {
 		if len(r.findings) == 0 { // or a zone has a name that is none at all
-			r.wrong("cedar", "", fmt.Sprintf("The text cannot be validated (%v). This is a bug.", err), "")
+			r.wrong("cedar", "", fmt.Sprintf("The text cannot be validated (%v). This is a bug.", err), "Please report it, with the text.")
 		}
 		return nil
 	}

@@ -107,7 +107,8 @@ func (c credentialChange) refuse() {
 	for _, n := range slices.Sorted(maps.Keys(c.prior.revoked(c.ctx, c.diags))) {
 		if _, ok := written[n]; !ok && isWhole(c.plan.Revoke) {
 			c.diags.AddAttributeWarning(path.Root("revoke"), "A revocation cannot be undone",
-				fmt.Sprintf("Version %d of API credential %q stays revoked although its entry is taken away.", n, name))
+				fmt.Sprintf("Version %d of API credential %q stays revoked although its entry is taken away.\n\n"+
+					"Nothing is to be done. If the caller is to be let in again, rotate the credential.", n, name))
 		}
 	}
 	if c.prior.RotationDue.ValueBool() && c.plan.Type.ValueString() == string(credential.PublicKey) && !c.isOtherKey() {

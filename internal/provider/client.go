@@ -72,7 +72,7 @@ func clientFrom(data any, diags *diag.Diagnostics) *client {
 	c, ok := data.(*client)
 	if !ok {
 		diags.AddError("Cannot use the provider's configuration",
-			fmt.Sprintf("It has the unexpected type %T. This is a bug in the provider: please report it.", data))
+			fmt.Sprintf("It has the unexpected type %T.\n\nThis is a bug in the provider: please report it.", data))
 	}
 	return c
 }
@@ -207,7 +207,8 @@ func (c *client) warnUnattested(diags *diag.Diagnostics, key *keyring.Key) {
 	c.warnOnce(diags, "Keys of this token are not attested",
 		"Throw-away keys did not show that this token tells truthfully where a key was generated and whether it could ever be extracted "+
 			"(CKA_LOCAL, CKA_NEVER_EXTRACTABLE, CKA_ALWAYS_SENSITIVE). The keys work; their versions say `attested = false`, "+
-			"and `local`, `never_extractable` and `always_sensitive` are what the token claims.")
+			"and `local`, `never_extractable` and `always_sensitive` are what the token claims.\n\n"+
+			"Where it has to be proven that a key never was outside, use a token that attests it; the guide on tokens tells of those that were tried.")
 }
 
 // warnCautions tells, once, what is known against trusting keys to this kind of token.

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -90,6 +91,9 @@ func explain(err error) (summary, detail string) {
 			summary += ": " + f.Kind.String()
 		}
 	}
+	if len(a.hints) == 0 && isBug(err) {
+		a.hints = []string{"This is a bug in the provider: please report it, with what `terraform-provider-hsm version` prints."}
+	}
 	paragraphs := []string{strings.Join(a.problems, "\n")}
 	if len(a.hints) > 0 {
 		paragraphs = append(paragraphs, strings.Join(a.hints, "\n"))
@@ -98,6 +102,12 @@ func explain(err error) (summary, detail string) {
 		paragraphs = append(paragraphs, "["+strings.Join(a.codes, "; ")+"]")
 	}
 	return summary, strings.Join(paragraphs, "\n\n")
+}
+
+// isBug reports whether nothing that a user or a token did can explain an error.
+func isBug(err error) bool {
+	f, ok := errors.AsType[*fault.Error](err)
+	return ok && f.Kind == fault.Internal && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 }
 
 // account is what a chain of errors has to say, the outermost first.

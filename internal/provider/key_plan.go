@@ -178,7 +178,7 @@ func warnNextVersion(prior, plan keyModel, diags *diag.Diagnostics) {
 		return
 	}
 	diags.AddAttributeWarning(path.Root(changed[0]), "The change holds for the key's next version",
-		fmt.Sprintf("Key %q: A change of %s leaves the versions that exist as they are. The next version will have it; an hsm_key_rotation makes that one. "+
+		fmt.Sprintf("Key %q: A change of %s leaves the versions that exist as they are. The next version will have it; an hsm_key_rotation makes that one.\n\n"+
 			"The rotation becomes due with the plan after this apply, or takes place in the same apply if it says "+
 			"rotate_when_changed = { %s = hsm_key.….%[3]s }.", plan.Name.ValueString(), strings.Join(changed, " and "), changed[0]))
 }

@@ -42,7 +42,8 @@ func (c rotationChange) checkRevoked(stored map[string]versionModel, has string)
 	for _, n := range slices.Sorted(maps.Keys(c.prior.revoked(c.ctx, c.diags))) {
 		if _, ok := written[n]; !ok && isWhole(c.plan.Revoke) {
 			c.diags.AddAttributeWarning(path.Root("revoke"), "A revocation cannot be undone",
-				fmt.Sprintf("Version %d of key %q stays revoked although its entry is taken away.", n, c.prior.KeyID.ValueString()))
+				fmt.Sprintf("Version %d of key %q stays revoked although its entry is taken away.\n\n"+
+					"Nothing is to be done: other versions serve, and the next rotation makes another one.", n, c.prior.KeyID.ValueString()))
 		}
 	}
 }

@@ -67,7 +67,7 @@ func (m keyRotationModel) revoked(ctx context.Context, diags *diag.Diagnostics) 
 	for number, reason := range written {
 		n, err := strconv.Atoi(number)
 		if err != nil {
-			report(diags, &fault.Error{Kind: fault.Invalid, Op: "read revoke", Problem: fmt.Sprintf("%q is not the number of a version.", number)})
+			report(diags, &fault.Error{Kind: fault.Invalid, Op: "read revoke", Problem: fmt.Sprintf("%q is not the number of a version.", number), Hint: "Name versions by their number, such as \"1\"; `versions` lists them."})
 			continue
 		}
 		reasons[n] = keyring.Reason(reason)

@@ -39,5 +39,5 @@ func ParseStep(text string) (Step, error) {
 			return Step{Verb(verb), n}, nil
 		}
 	}
-	return Step{}, &fault.Error{Kind: fault.Invalid, Op: "read transition", Subject: fmt.Sprintf("%q", text), Problem: "This is not a transition.", Cause: err}
+	return Step{}, &fault.Error{Kind: fault.Invalid, Op: "read transition", Subject: fmt.Sprintf("%q", text), Problem: "This is not a transition.", Hint: "The state was changed by hand: put it right with `terraform apply -refresh-only`.", Cause: err}
 }

@@ -166,6 +166,7 @@ func notFound(label string) error {
 	return &fault.Error{
 		Kind: fault.NotFound, Op: "read " + nouns[kind], Subject: subject(label),
 		Problem: fmt.Sprintf("There is no %s of this name: the token holds no record of it.", nouns[kind]),
+		Hint:    "Check the name, and whether this is the token that was meant.",
 	}
 }
 

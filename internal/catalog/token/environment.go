@@ -151,7 +151,7 @@ func (c *Catalog) orphans(ctx context.Context) error {
 // another name.
 func (c *Catalog) Stamp(ctx context.Context, environment, actor string) error {
 	if environment == "" {
-		return &fault.Error{Kind: fault.Invalid, Op: "stamp token", Problem: "An environment needs a name."}
+		return &fault.Error{Kind: fault.Invalid, Op: "stamp token", Problem: "An environment needs a name.", Hint: "Set environment."}
 	}
 	there, err := c.unstamped(ctx)
 	if err != nil {

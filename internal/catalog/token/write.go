@@ -31,7 +31,7 @@ func rest(ctx context.Context) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return &fault.Error{Kind: fault.Unavailable, Op: "wait for another run", Problem: "The wait was cancelled.", Cause: context.Cause(ctx)}
+		return &fault.Error{Kind: fault.Unavailable, Op: "wait for another run", Problem: "The wait was cancelled.", Hint: "Apply again: what was begun is then finished or undone.", Cause: context.Cause(ctx)}
 	}
 }
 
@@ -81,6 +81,7 @@ func (c *Catalog) create(ctx context.Context, e envelope, body any) (*entry, err
 	if there != nil {
 		return nil, &fault.Error{
 			Kind: fault.Exists, Op: "create record", Subject: subject(e.label()), Problem: "There is already a record of this name on the token.",
+			Hint: "Import what has the name, or choose another one.",
 		}
 	}
 	return c.write(ctx, e, body, func([]entry) bool { return true })

@@ -1,0 +1,85 @@
+package main_test
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// serveTests are packages of which no user reads what they say.
+var serveTests = []string{
+	"internal/acceptance", "internal/torture", "internal/softhsm", "internal/tokens", "internal/interposer", "internal/inventory",
+	"internal/catalog/catalogtest", "internal/lifecycle/lifecycletest",
+}
+
+// withoutRemedy holds what says no remedy where it is worded, with the reason.
+var withoutRemedy = map[string]string{
+	"internal/config/selection.go unreadableURI": "the remedy is that of the cause",
+	"internal/provider/client.go finish":         "passes on warnings, which say in one text what is wrong and what to do",
+	"internal/provider/client.go warnCautions":   "passes on warnings",
+	"internal/provider/diagnostics.go report":    "the translation itself",
+}
+
+// TestDiagnostics keeps testdata/diagnostics.txt complete: every error and warning that a
+// user can get, with its remedy, in one place where they can be read as a set. UPDATE=1
+// writes it.
+func TestDiagnostics(t *testing.T) {
+	const file = "testdata/diagnostics.txt"
+	var b strings.Builder
+	var place string
+	excused := map[string]bool{}
+	for _, m := range readMessages(t) {
+		if m.where != place {
+			place = m.where
+			fmt.Fprintf(&b, "== %s\n\n", place)
+		}
+		fmt.Fprintf(&b, "[%s] %s\n  problem: %s\n  remedy:  %s\n\n", m.kind, m.summary, indent(m.problem), indent(m.remedy))
+		if m.remedy != "" || m.hasCause || m.kind == "fault.Internal" || m.kind == "warning" { // of bugs the translation says what to do
+			continue
+		}
+		name, _, _ := strings.Cut(m.where, " ")
+		if _, ok := withoutRemedy[m.where]; ok {
+			name = m.where
+		}
+		excused[name] = true
+		if withoutRemedy[name] == "" {
+			t.Errorf("%s: %q does not say what to do about it", m.where, m.problem)
+		}
+	}
+	for name := range withoutRemedy {
+		if !excused[name] {
+			t.Errorf("%s needs no exception", name)
+		}
+	}
+	text := endOfLine.ReplaceAllString(b.String(), "\n")
+	if os.Getenv("UPDATE") != "" {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, change := range []struct{ how, from, to string }{{"is not in", text, string(want)}, {"is in, and not said any more:", string(want), text}} {
+		known := strings.Split(change.to, "\n")
+		for line := range strings.SplitSeq(change.from, "\n") {
+			if !slices.Contains(known, line) {
+				t.Errorf("%s %s %s; UPDATE=1 writes it, to be read with the others", line, change.how, file)
+			}
+		}
+	}
+	if !t.Failed() && text != string(want) {
+		t.Errorf("%s is in another order; UPDATE=1 writes it", file)
+	}
+}
+
+var endOfLine = regexp.MustCompile(` +\n`)
+
+func indent(text string) string {
+	return strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n           ")
+}
