@@ -25,7 +25,7 @@ type planned struct {
 }
 
 // TestPlans compares the plans of the commonest changes with the texts in testdata/plans,
-// as users read them. UPDATE=1 writes these.
+// as users of Terraform 1.11 read them. UPDATE=1 writes these.
 func TestPlans(t *testing.T) {
 	rotation := []string{
 		"id", "version", "previous_version", "public_key_jwk", "public_key_pem", "jwks", "rotated_at", "rotate_at", "rotation_due",
@@ -35,6 +35,9 @@ func TestPlans(t *testing.T) {
 	newVersion := []string{"fingerprint_sha256", "key_id", "rotate_at", "rotation_due", "sealed_secret", "version", "versions"}
 	p := &plans{token: softhsm.New(t, "acceptance"), schedule: schedule}
 	p.cli = newCLI(t, p.configuration())
+	// CLIs word some things of their own otherwise: the texts are those of one of them, and
+	// what a plan leaves open is looked at with all.
+	isComparable := strings.HasPrefix(p.mustRun("version"), "Terraform v1.11.")
 	for _, tc := range []planned{
 		{name: "create-key"},
 		{name: "tag-key", change: func(p *plans) { p.key = "tags = { desk = \"spot\" }" }},
@@ -61,7 +64,9 @@ func TestPlans(t *testing.T) {
 		p.configure(p.configuration())
 		text := p.plan(tc.args...)
 		t.Run(tc.name, func(t *testing.T) {
-			golden(t, filepath.Join("testdata", "plans", tc.name+".txt"), text)
+			if isComparable {
+				golden(t, filepath.Join("testdata", "plans", tc.name+".txt"), text)
+			}
 			if unknown := unknownOf(text); !subset(unknown, tc.unknown) {
 				t.Errorf("the plan does not know %v of things that exist, where only %v may be open:\n%s", unknown, tc.unknown, text)
 			}
