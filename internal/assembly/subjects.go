@@ -65,16 +65,18 @@ var keyClasses = map[uint]string{
 }
 
 // foreign describes the keys on a token that no record is about, and those that are there
-// more than once, by "object/" and their CKA_ID.
+// more than once, by "object/" and their CKA_ID. Of a key that a run has begun to change there
+// may be two for a while: what may be done is switched off in a copy that takes the place of
+// the object.
 func foreign(ctx context.Context, token *cryptoki.Token, on *catalog.Catalog) (map[string]string, error) {
 	list, err := catalog.Of[*keyring.Key](on, catalog.Keys).List(ctx)
 	if err != nil {
 		return nil, err
 	}
-	recorded := map[string]bool{}
+	recorded, changing := map[string]bool{}, map[string]bool{}
 	for _, rec := range list {
 		for _, v := range rec.Body.Versions {
-			recorded[v.Ref.ID] = true
+			recorded[v.Ref.ID], changing[v.Ref.ID] = true, rec.Body.Work != nil
 		}
 	}
 	objects, err := token.Objects(ctx)
@@ -95,7 +97,7 @@ func foreign(ctx context.Context, token *cryptoki.Token, on *catalog.Catalog) (m
 		var words []string
 		for _, what := range slices.Sorted(maps.Keys(of)) {
 			switch n := of[what]; {
-			case n > 1:
+			case n > 1 && !changing[id]:
 				words = append(words, fmt.Sprintf("%s %d times", what, n))
 			case !recorded[id]:
 				words = append(words, what)
