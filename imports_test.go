@@ -51,6 +51,7 @@ var rules = map[string]rule{
 	"internal/config":   {internal: []string{"fault", "secret"}, pure: true},
 	"internal/keyring":  {internal: []string{"fault"}, pure: true},
 	"internal/rotation": {internal: []string{"fault", "keyring"}, pure: true},
+	"internal/webtoken": {internal: []string{"fault", "keyring"}, pure: true},
 	"internal/notation": {internal: []string{"fault", "keyring"}, foreign: []string{"golang.org/x/crypto"}, pure: true},
 
 	"internal/catalog":     {internal: []string{"fault"}, pure: true},
@@ -72,7 +73,7 @@ var rules = map[string]rule{
 	"internal/catalog/token":       {internal: []string{"fault", "catalog", "environment", "cryptoki"}},
 	"internal/catalog/catalogtest": {internal: []string{"fault", "keyring", "credential", "policy", "catalog", "environment"}},
 
-	"internal/provider": {internal: []string{"fault", "secret", "config", "keyring", "notation", "rotation", "lifecycle", "credential", "policy"}, foreign: framework},
+	"internal/provider": {internal: []string{"fault", "secret", "config", "keyring", "notation", "webtoken", "rotation", "lifecycle", "credential", "policy"}, foreign: framework},
 	"internal/command":  {internal: []string{"fault", "config", "keyring"}}, // a face like provider, for operators
 	"internal/assembly": {anywhere: true, foreign: serving},
 	".":                 {internal: []string{"assembly"}, foreign: serving},

@@ -23,7 +23,9 @@ package_of() {
     tpm2-abrmd) echo tpm2-abrmd libtss2-tcti-tabrmd0 libtss2-tcti-swtpm0 ;;
     dbus-daemon) echo dbus ;;
     libtpm2_pkcs11.so) echo libtpm2-pkcs11-1 ;;
-    openssl | jq | shellcheck) echo "$1" ;;
+    node) echo nodejs ;;
+    ssh-keygen) echo openssh-client ;;
+    openssl | jq | shellcheck | npm) echo "$1" ;;
     *)
       echo "tools/packages.sh: no package is known for $1" >&2
       exit 1

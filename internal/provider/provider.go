@@ -215,6 +215,9 @@ func (p *hsmProvider) DataSources(context.Context) []func() datasource.DataSourc
 func (p *hsmProvider) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
 	return []func() ephemeral.EphemeralResource{
 		func() ephemeral.EphemeralResource { return &apiCredentialSecret{} },
+		func() ephemeral.EphemeralResource { return &jwtEphemeral{} },
+		func() ephemeral.EphemeralResource { return &signatureEphemeral{} },
+		func() ephemeral.EphemeralResource { return &randomBytes{} },
 	}
 }
 
