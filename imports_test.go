@@ -46,13 +46,14 @@ var (
 // flows one way: the domain knows neither Terraform nor PKCS#11. Change it
 // together with the design, and say why.
 var rules = map[string]rule{
-	"internal/fault":    {pure: true},
-	"internal/secret":   {pure: true},
-	"internal/config":   {internal: []string{"fault", "secret"}, pure: true},
-	"internal/keyring":  {internal: []string{"fault"}, pure: true},
-	"internal/rotation": {internal: []string{"fault", "keyring"}, pure: true},
-	"internal/webtoken": {internal: []string{"fault", "keyring"}, pure: true},
-	"internal/notation": {internal: []string{"fault", "keyring"}, foreign: []string{"golang.org/x/crypto"}, pure: true},
+	"internal/fault":       {pure: true},
+	"internal/secret":      {pure: true},
+	"internal/config":      {internal: []string{"fault", "secret"}, pure: true},
+	"internal/keyring":     {internal: []string{"fault"}, pure: true},
+	"internal/rotation":    {internal: []string{"fault", "keyring"}, pure: true},
+	"internal/certrequest": {internal: []string{"fault", "keyring"}, pure: true},
+	"internal/webtoken":    {internal: []string{"fault", "keyring"}, pure: true},
+	"internal/notation":    {internal: []string{"fault", "keyring"}, foreign: []string{"golang.org/x/crypto"}, pure: true},
 
 	"internal/catalog":     {internal: []string{"fault"}, pure: true},
 	"internal/environment": {internal: []string{"fault"}, pure: true},
@@ -73,7 +74,7 @@ var rules = map[string]rule{
 	"internal/catalog/token":       {internal: []string{"fault", "catalog", "environment", "cryptoki"}},
 	"internal/catalog/catalogtest": {internal: []string{"fault", "keyring", "credential", "policy", "catalog", "environment"}},
 
-	"internal/provider": {internal: []string{"fault", "secret", "config", "keyring", "notation", "webtoken", "rotation", "lifecycle", "credential", "policy"}, foreign: framework},
+	"internal/provider": {internal: []string{"fault", "secret", "config", "keyring", "notation", "webtoken", "certrequest", "rotation", "lifecycle", "credential", "policy"}, foreign: framework},
 	"internal/command":  {internal: []string{"fault", "config", "keyring"}}, // a face like provider, for operators
 	"internal/assembly": {anywhere: true, foreign: serving},
 	".":                 {internal: []string{"assembly"}, foreign: serving},

@@ -31,9 +31,10 @@ func TestExamples(t *testing.T) {
 			"functions/pkcs11_uri/function.tf", "functions/parse_pkcs11_uri/function.tf", "functions/jwk_thumbprint/function.tf", "functions/ssh_public_key/function.tf",
 			"functions/ethereum_address/function.tf", "functions/bitcoin_address/function.tf", "functions/solana_address/function.tf",
 		},
-		"hsm_jwt":          {"ephemeral-resources/hsm_jwt/ephemeral-resource.tf"},
-		"hsm_signature":    {"ephemeral-resources/hsm_signature/ephemeral-resource.tf"},
-		"hsm_random_bytes": {"ephemeral-resources/hsm_random_bytes/ephemeral-resource.tf"},
+		"hsm_certificate_request": {"resources/hsm_certificate_request/resource.tf"},
+		"hsm_jwt":                 {"ephemeral-resources/hsm_jwt/ephemeral-resource.tf"},
+		"hsm_signature":           {"ephemeral-resources/hsm_signature/ephemeral-resource.tf"},
+		"hsm_random_bytes":        {"ephemeral-resources/hsm_random_bytes/ephemeral-resource.tf"},
 		"data sources": {
 			"resources/hsm_key/resource.tf",
 			"data-sources/hsm_token/data-source.tf", "data-sources/hsm_key/data-source.tf", "data-sources/hsm_keys/data-source.tf",

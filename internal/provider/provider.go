@@ -198,6 +198,7 @@ func (p *hsmProvider) Resources(context.Context) []func() resource.Resource {
 		func() resource.Resource { return &keyRotationResource{} },
 		func() resource.Resource { return &accessPolicyResource{} },
 		func() resource.Resource { return &apiCredentialResource{} },
+		func() resource.Resource { return &certificateRequestResource{} },
 	}
 }
 
