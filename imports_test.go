@@ -46,12 +46,15 @@ var (
 // flows one way: the domain knows neither Terraform nor PKCS#11. Change it
 // together with the design, and say why.
 var rules = map[string]rule{
-	"internal/fault":    {pure: true},
-	"internal/secret":   {pure: true},
-	"internal/config":   {internal: []string{"fault", "secret"}, pure: true},
-	"internal/history":  {pure: true},
-	"internal/keyring":  {internal: []string{"fault", "history"}, pure: true},
-	"internal/rotation": {internal: []string{"fault", "keyring"}, pure: true},
+	"internal/fault":       {pure: true},
+	"internal/secret":      {pure: true},
+	"internal/config":      {internal: []string{"fault", "secret"}, pure: true},
+	"internal/history":     {pure: true},
+	"internal/keyring":     {internal: []string{"fault", "history"}, pure: true},
+	"internal/rotation":    {internal: []string{"fault", "keyring"}, pure: true},
+	"internal/certrequest": {internal: []string{"fault", "keyring"}, pure: true},
+	"internal/webtoken":    {internal: []string{"fault", "keyring"}, pure: true},
+	"internal/notation":    {internal: []string{"fault", "keyring"}, foreign: []string{"golang.org/x/crypto"}, pure: true},
 
 	"internal/audit": {internal: []string{"fault"}, foreign: []string{"golang.org/x/mod/sumdb/note", "golang.org/x/mod/sumdb/tlog"}, pure: true},
 	// What goes to others speaks to the network; the log itself does not.
@@ -78,7 +81,7 @@ var rules = map[string]rule{
 	"internal/catalog/token":       {internal: []string{"fault", "catalog", "environment", "cryptoki"}},
 	"internal/catalog/catalogtest": {internal: []string{"fault", "history", "keyring", "credential", "policy", "catalog", "environment"}},
 
-	"internal/provider": {internal: []string{"fault", "secret", "audit", "config", "history", "keyring", "rotation", "lifecycle", "credential", "policy"}, foreign: framework},
+	"internal/provider": {internal: []string{"fault", "secret", "audit", "config", "history", "keyring", "notation", "webtoken", "certrequest", "rotation", "lifecycle", "credential", "policy"}, foreign: framework},
 	"internal/command":  {internal: []string{"fault", "audit", "config", "history", "keyring"}}, // a face like provider, for operators
 	"internal/assembly": {anywhere: true, foreign: serving},
 	".":                 {internal: []string{"assembly"}, foreign: serving},
@@ -113,6 +116,7 @@ var testOnly = map[string][]string{
 var inTests = map[string][]string{
 	".":                 driving,
 	"internal/provider": append([]string{"filippo.io/age"}, driving...), // to open what was sealed
+	"internal/notation": {"github.com/decred/dcrd/dcrec/secp256k1/v4"},  // to read points that were published
 	"internal/assembly": driving,
 	"internal/acceptance": append([]string{
 		"github.com/hashicorp/go-hclog", "github.com/hashicorp/go-plugin", // to be attached to by the CLI

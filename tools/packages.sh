@@ -28,7 +28,9 @@ package_of() {
     libtpm2_pkcs11.so) echo libtpm2-pkcs11-1 ;;
     gpg) echo gpg gpg-agent ;;
     objdump) echo binutils ;;
-    file | git | jq | openssl | shellcheck | unzip) echo "$1" ;;
+    node) echo nodejs ;;
+    ssh-keygen) echo openssh-client ;;
+    file | git | jq | npm | openssl | shellcheck | unzip) echo "$1" ;;
     *)
       echo "tools/packages.sh: no package is known for $1" >&2
       exit 1

@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-tools/packages.sh softhsm2-util pkcs11-tool openssl cc p11-kit pgrep
+tools/packages.sh softhsm2-util pkcs11-tool openssl cc p11-kit pgrep ssh-keygen node npm
 cli=$(tools/cli.sh)
 
 # The caller's settings of the CLI and of the provider are not the tests' business.

@@ -47,6 +47,7 @@ type driver interface {
 	WrapKey(session uint, m Mechanism, wrapping, key uint) ([]byte, error)
 	UnwrapKey(session uint, m Mechanism, unwrapping uint, wrapped []byte, attrs []Attribute) (uint, error)
 	DeriveKey(session uint, m Mechanism, base uint, attrs []Attribute) (uint, error)
+	GenerateRandom(session uint, n int) ([]byte, error)
 }
 
 // reading is one attribute as a batch read found it. Known false is no final

@@ -155,6 +155,11 @@ func (d *miekgDriver) DeriveKey(session uint, m Mechanism, base uint, attrs []At
 	return uint(h), translate("C_DeriveKey", err)
 }
 
+func (d *miekgDriver) GenerateRandom(session uint, n int) ([]byte, error) {
+	random, err := d.ctx.GenerateRandom(pkcs11.SessionHandle(session), n)
+	return random, translate("C_GenerateRandom", err)
+}
+
 func toTemplate(attrs []Attribute) []*pkcs11.Attribute {
 	list := make([]*pkcs11.Attribute, 0, len(attrs))
 	for _, a := range attrs {

@@ -52,6 +52,15 @@ func (t *Token) Wrap(ctx context.Context, m Mechanism, wrapping, key Handle) (wr
 	return wrapped, err
 }
 
+// Random returns n bytes of the token's random number generator (section 5.15).
+func (t *Token) Random(ctx context.Context, n int) (random []byte, err error) {
+	err = t.operate(ctx, "generate random bytes", nil, func(d driver, session uint, _ []uint) error {
+		random, err = d.GenerateRandom(session, n)
+		return err
+	})
+	return random, err
+}
+
 // operate runs f on a session of the pool.
 func (t *Token) operate(ctx context.Context, op string, handles []Handle, f func(d driver, session uint, objects []uint) error) error {
 	if err := t.enter(op); err != nil {

@@ -66,6 +66,16 @@ func (h healing) Sign(ctx context.Context, ref keyring.Ref, message []byte) ([]b
 	return again(func() ([]byte, error) { return h.Token.Sign(ctx, ref, message) })
 }
 
+// SignBy is Token.SignBy, with a second try.
+func (h healing) SignBy(ctx context.Context, ref keyring.Ref, order lifecycle.Signing) ([]byte, error) {
+	return again(func() ([]byte, error) { return h.Token.SignBy(ctx, ref, order) })
+}
+
+// Random is Token.Random, with a second try.
+func (h healing) Random(ctx context.Context, n int) ([]byte, error) {
+	return again(func() ([]byte, error) { return h.Token.Random(ctx, n) })
+}
+
 // Permit is Token.Permit, with a second try.
 func (h healing) Permit(ctx context.Context, ref keyring.Ref, allowed keyring.Operations) (keyring.Enforcement, error) {
 	return again(func() (keyring.Enforcement, error) { return h.Token.Permit(ctx, ref, allowed) })

@@ -73,6 +73,7 @@ type device interface {
 	Decrypt(ctx context.Context, m cryptoki.Mechanism, key cryptoki.Handle, cipher []byte) ([]byte, error)
 	Wrap(ctx context.Context, m cryptoki.Mechanism, wrapping, key cryptoki.Handle) ([]byte, error)
 	Unwrap(ctx context.Context, m cryptoki.Mechanism, unwrapping cryptoki.Handle, wrapped []byte, attrs []cryptoki.Attribute) (cryptoki.Handle, error)
+	Random(ctx context.Context, n int) ([]byte, error)
 	Derive(ctx context.Context, m cryptoki.Mechanism, base cryptoki.Handle, attrs []cryptoki.Attribute) (cryptoki.Handle, error)
 }
 

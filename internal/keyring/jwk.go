@@ -57,6 +57,13 @@ func JWKS(keys []PublicKey) (string, error) {
 	return string(text), err
 }
 
+// Thumbprint returns the SHA-256 thumbprint of RFC 7638 in base64url without padding:
+// what JWK gives as kid. Fails as JWK does.
+func (p PublicKey) Thumbprint() (string, error) {
+	key, err := p.webKey()
+	return key.Kid, err
+}
+
 func (p PublicKey) webKey() (jwk, error) {
 	m, err := p.parse()
 	if err != nil {

@@ -77,6 +77,13 @@ type Found struct {
 	Birth       keyring.Birth
 }
 
+// Signing is an order for one signature, or MAC.
+type Signing struct {
+	Scheme   keyring.Scheme
+	Input    []byte // the message, or a digest of it with the scheme's hash
+	IsDigest bool
+}
+
 // Token is the HSM as the lifecycle needs it. Calls may come from several
 // goroutines. Every error is a *fault.Error; Unavailable means that the outcome
 // is unknown, any other kind that nothing was done.
@@ -116,6 +123,14 @@ type Token interface {
 	// keys are fault.Unsupported. A key that is not there is fault.NotFound, by positive
 	// evidence, several are fault.Inconsistent. May be retried.
 	Sign(ctx context.Context, ref keyring.Ref, message []byte) ([]byte, error)
+	// SignBy signs by the private or secret key of a ref, which is of one of the scheme's
+	// algorithms. An ECDSA signature is r and s of equal length. A key that is not there
+	// is fault.NotFound, by positive evidence, several are fault.Inconsistent; a token
+	// that has none of the scheme's mechanisms is fault.Unsupported. May be retried.
+	SignBy(ctx context.Context, ref keyring.Ref, order Signing) ([]byte, error)
+	// Random returns n bytes of the token's random number generator; fault.Unsupported if
+	// it has none. May be retried.
+	Random(ctx context.Context, n int) ([]byte, error)
 	// Permit makes the objects of a ref allow exactly the operations of allowed
 	// (out of those its class knows), and tries the others. Where the token's
 	// attribute changes are not crash-safe it works by copy, verify, destroy; a

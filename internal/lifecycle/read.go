@@ -37,11 +37,7 @@ func (s *Service) Read(ctx context.Context, name string, known Known) (*keyring.
 		return nil, err
 	}
 	if !stamped {
-		return nil, &fault.Error{
-			Kind: fault.NotFound, Op: "read key", Subject: subject(name),
-			Problem: "There is no key of this name: the token bears no environment's stamp, so this provider has made no keys on it yet.",
-			Hint:    "Check whether this is the token that was meant.",
-		}
+		return nil, unstamped(name)
 	}
 	rec, err := s.Catalog.Load(ctx, name)
 	if fault.Is(err, fault.NotFound) {
@@ -54,6 +50,14 @@ func (s *Service) Read(ctx context.Context, name string, known Known) (*keyring.
 		return nil, removed(name, k)
 	}
 	return s.observed(ctx, rec)
+}
+
+func unstamped(name string) error {
+	return &fault.Error{
+		Kind: fault.NotFound, Op: "read key", Subject: subject(name),
+		Problem: "There is no key of this name: the token bears no environment's stamp, so this provider has made no keys on it yet.",
+		Hint:    "Check whether this is the token that was meant.",
+	}
 }
 
 // leaving reports whether a removal was begun and not finished: to whoever knows the key

@@ -117,6 +117,18 @@ func (c *client) expectKey(name string, key *keyring.Key) {
 	c.prospect.isUnsure = c.prospect.isUnsure || key == nil
 }
 
+// planned returns a key as it is going to be with what is planned so far, if this run makes
+// or changes it; nil if not everything about it is known yet.
+func (c *client) planned(name string) (key *keyring.Key, isPlanned bool) {
+	c.prospect.mu.Lock()
+	defer c.prospect.mu.Unlock()
+	if key, isPlanned = c.prospect.keys[name]; isPlanned || c.prospect.coming == nil {
+		return key, isPlanned
+	}
+	was, is := c.prospect.start.Key(name), c.prospect.coming.Key(name)
+	return is, is != nil && is != was
+}
+
 // expectCaller notes a credential that this run is going to issue; caller is nil if not
 // everything about it is known yet.
 func (c *client) expectCaller(name string, caller *policy.Principal) {

@@ -20,6 +20,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
+	"github.com/hashicorp/terraform-plugin-framework/function"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -200,6 +201,7 @@ func (p *hsmProvider) Resources(context.Context) []func() resource.Resource {
 		func() resource.Resource { return &keyRotationResource{} },
 		func() resource.Resource { return &accessPolicyResource{} },
 		func() resource.Resource { return &apiCredentialResource{} },
+		func() resource.Resource { return &certificateRequestResource{} },
 	}
 }
 
@@ -218,5 +220,15 @@ func (p *hsmProvider) DataSources(context.Context) []func() datasource.DataSourc
 func (p *hsmProvider) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
 	return []func() ephemeral.EphemeralResource{
 		func() ephemeral.EphemeralResource { return &apiCredentialSecret{} },
+		func() ephemeral.EphemeralResource { return &jwtEphemeral{} },
+		func() ephemeral.EphemeralResource { return &signatureEphemeral{} },
+		func() ephemeral.EphemeralResource { return &randomBytes{} },
+	}
+}
+
+// Functions makes this a provider.ProviderWithFunctions. They need no token.
+func (p *hsmProvider) Functions(context.Context) []func() function.Function {
+	return []func() function.Function{
+		newPKCS11URI, newParsePKCS11URI, newJWKThumbprint, newSSHPublicKey, newEthereumAddress, newBitcoinAddress, newSolanaAddress,
 	}
 }

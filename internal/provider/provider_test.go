@@ -37,6 +37,19 @@ func TestEverythingIsDescribed(t *testing.T) {
 	for name, schema := range s.schema.DataSourceSchemas {
 		all["data source "+name] = schema
 	}
+	for name, schema := range s.schema.EphemeralResourceSchemas {
+		all["ephemeral resource "+name] = schema
+	}
+	for name, f := range s.schema.Functions {
+		if f.Summary == "" || f.Description == "" {
+			t.Errorf("function %s has no description", name)
+		}
+		for _, p := range append(f.Parameters, f.VariadicParameter) {
+			if p != nil && p.Description == "" {
+				t.Errorf("parameter %s of function %s has no description", p.Name, name)
+			}
+		}
+	}
 	for name, schema := range all {
 		if schema.Block.Description == "" {
 			t.Errorf("%s has no description", name)

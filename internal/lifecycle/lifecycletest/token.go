@@ -202,6 +202,23 @@ func (t token) MAC(_ context.Context, ref keyring.Ref, message []byte) ([]byte, 
 	return mac.Sum(nil), nil
 }
 
+// SignBy signs with what stands for the key's material, which no verifier takes.
+func (t token) SignBy(ctx context.Context, ref keyring.Ref, order lifecycle.Signing) ([]byte, error) {
+	return t.MAC(ctx, ref, append([]byte(order.Scheme), order.Input...))
+}
+
+// Random is random.
+func (t token) Random(_ context.Context, n int) ([]byte, error) {
+	leave, err := t.enter()
+	defer leave()
+	if err != nil {
+		return nil, err
+	}
+	made := make([]byte, n)
+	_, _ = rand.Read(made) // never fails
+	return made, nil
+}
+
 // Permit works by copy and destroy, first on the secret or private key, then on the
 // public one.
 func (t token) Permit(_ context.Context, ref keyring.Ref, allowed keyring.Operations) (keyring.Enforcement, error) {

@@ -1,0 +1,73 @@
+package provider_test
+
+import (
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+
+	"github.com/keystead/terraform-provider-hsm/internal/lifecycle/lifecycletest"
+)
+
+func TestCertificateRequestValidation(t *testing.T) {
+	s := newServer(t)
+	for name, test := range map[string]struct {
+		config    values
+		attribute string
+		says      []string
+	}{
+		"IP address": {values{"key_id": "orders", "ip_addresses": []any{"192.0.2"}}, "ip_addresses", []string{"not an IP address"}},
+		"URI":        {values{"key_id": "orders", "uris": []any{"orders"}}, "uris", []string{"not a URI"}},
+		"DNS name":   {values{"key_id": "orders", "dns_names": []any{"bücher.example"}}, "dns_names", []string{"punycode"}},
+		"use":        {values{"key_id": "orders", "allowed_uses": []any{"web"}}, "allowed_uses", []string{"server_auth"}},
+		"algorithm":  {values{"key_id": "orders", "algorithm": "HS256"}, "algorithm", []string{"ES256"}},
+		"subjects":   {values{"key_id": "orders", "subject": []any{values{"common_name": "a"}, values{"common_name": "b"}}}, "subject", []string{"at most 1"}},
+		"fine":       {values{"key_id": unknown, "dns_names": []any{unknown, "*.example.com"}, "ip_addresses": unknown}, "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			resp, err := s.ValidateResourceConfig(t.Context(), &tfprotov6.ValidateResourceConfigRequest{
+				TypeName: "hsm_certificate_request", Config: encode(t, s.resourceType("hsm_certificate_request"), test.config),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if test.attribute == "" {
+				noErrors(t, resp.Diagnostics)
+			} else {
+				wantDiagnostic(t, resp.Diagnostics, test.attribute, append(test.says, "ERROR")...)
+			}
+		})
+	}
+}
+
+// Keys that cannot sign a request are refused at plan, be they there or planned.
+func TestCertificateRequestRefusals(t *testing.T) {
+	m := lifecycletest.New(newYear)
+	c := newKey(t, m)
+	refuses := func(config values, says ...string) {
+		t.Helper()
+		wantDiagnostic(t, c.plan(t, "hsm_certificate_request", nil, config).diagnostics, "key_id", append(says, "ERROR")...)
+	}
+	request := values{"key_id": "orders"}
+	refuses(request, "There is no key of this name")
+	hmac := with(keyConfig, "algorithm", "HMAC_SHA256")
+	p := c.plan(t, c.resource, nil, hmac)
+	refuses(request, "No certificate can be requested for an HMAC_SHA256 key", "EC_P256")
+	c.carryOut(p, hmac)
+	c.server = serveMemory(t, m) // another run
+	refuses(request, "No certificate can be requested for an HMAC_SHA256 key")
+
+	m = lifecycletest.New(newYear)
+	c = newKey(t, m)
+	c.apply(keyConfig)
+	refuses(values{"key_id": "orders", "algorithm": "RS256"}, "does not sign by RS256")
+	c.apply(with(keyConfig, "enabled", false))
+	c.server = serveMemory(t, m)
+	refuses(request, "disabled")
+	p = c.plan(t, "hsm_certificate_request", values{
+		"key_id": "orders", "version": 1, "algorithm": "ES256", "id": "orders", "cert_request_pem": "PEM", "renewal_due": false, "subject": []any{},
+	}, with(request, "subject", []any{}))
+	noErrors(t, p.diagnostics) // what was made stays
+	if changed := p.changed(); len(changed) > 0 {
+		t.Errorf("the plan changes %v", changed)
+	}
+}

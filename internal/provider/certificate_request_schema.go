@@ -1,0 +1,77 @@
+package provider
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/keystead/terraform-provider-hsm/internal/certrequest"
+)
+
+func (r *certificateRequestResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	list := func(description string, each ...validator.String) schema.ListAttribute {
+		return schema.ListAttribute{
+			Optional: true, ElementType: types.StringType, MarkdownDescription: description,
+			Validators: []validator.List{listvalidator.SizeAtLeast(1), listvalidator.ValueStringsAre(append(each, stringvalidator.LengthAtLeast(1))...)},
+		}
+	}
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "A request for a certificate (PKCS#10) that is signed in the HSM by the current version of a key, so that the key serves TLS or another PKI. " +
+			"The arguments are those of `tls_cert_request` where they mean the same; there is no private key among them.\n\n" +
+			"It is made anew, in place, when an argument changes, and when the key has another current version: with `version = hsm_key_rotation.example.version` in the apply that " +
+			"rotates, otherwise with the plan after it. A request that was made stays in the state as it is when its key is disabled or goes. Destroying it forgets it.",
+		Attributes: map[string]schema.Attribute{
+			"key_id": schema.StringAttribute{
+				Required: true, Validators: []validator.String{nameValidator{"key"}},
+				MarkdownDescription: "`id` of the `hsm_key`: an RSA, P-256, P-384, P-521 or Ed25519 key that may sign.",
+			},
+			"version": schema.Int64Attribute{
+				Optional: true, Computed: true, Validators: []validator.Int64{int64validator.AtLeast(1)},
+				MarkdownDescription: "Number of the version that signs, and that the certificate is for. Default: the current one, and no other can be named.",
+			},
+			"algorithm": schema.StringAttribute{
+				Optional: true, Computed: true, Validators: []validator.String{stringvalidator.OneOf(certrequest.SchemeNames()...)},
+				MarkdownDescription: "Signature algorithm by its name in JSON Web Algorithms: `ES256` (P-256), `ES384` (P-384), `ES512` (P-521), `EdDSA` (Ed25519), `RS256`, `RS384`, `RS512` (RSA, PKCS #1 v1.5), " +
+					"`PS256`, `PS384` or `PS512` (RSA-PSS). Default: that of the key, and `RS256` for RSA, unless `allowed_mechanisms` permits another one only.",
+			},
+			"dns_names":    list("DNS names that the certificate is requested for."),
+			"ip_addresses": list("IP addresses that the certificate is requested for."),
+			"uris":         list("URIs that the certificate is requested for."),
+			"allowed_uses": list("Key usages and extended key usages that are requested, by their names in the tls provider, for example `digital_signature` and `server_auth`. Default: none are asked for, and the authority decides.",
+				stringvalidator.OneOf(certrequest.UseNames()...)),
+			"id":               schema.StringAttribute{Computed: true, MarkdownDescription: "The key's name."},
+			"cert_request_pem": schema.StringAttribute{Computed: true, MarkdownDescription: "The request in PEM (`CERTIFICATE REQUEST`)."},
+			"renewal_due":      schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether the key had another current version when it was last looked at. The next plan makes the request anew then."},
+		},
+		Blocks: map[string]schema.Block{"subject": subjectBlock()},
+	}
+}
+
+func subjectBlock() schema.Block {
+	text := func(description string) schema.StringAttribute {
+		return schema.StringAttribute{Optional: true, Validators: []validator.String{stringvalidator.LengthAtLeast(1)}, MarkdownDescription: description}
+	}
+	return schema.ListNestedBlock{
+		MarkdownDescription: "The subject of the certificate; at most one block. Default: an empty subject.",
+		Validators:          []validator.List{listvalidator.SizeAtMost(1)},
+		NestedObject: schema.NestedBlockObject{Attributes: map[string]schema.Attribute{
+			"common_name":         text("Common name (CN)."),
+			"organization":        text("Organization (O)."),
+			"organizational_unit": text("Organizational unit (OU)."),
+			"street_address": schema.ListAttribute{
+				Optional: true, ElementType: types.StringType, MarkdownDescription: "Street address, line by line (STREET).",
+			},
+			"locality":      text("Locality, such as a town (L)."),
+			"province":      text("Province or state (ST)."),
+			"country":       text("Country, by its two letters (C)."),
+			"postal_code":   text("Postal code (PC)."),
+			"serial_number": text("Serial number of the subject (SERIALNUMBER), which is not that of the certificate."),
+		}},
+	}
+}
