@@ -36,14 +36,25 @@ func (h healing) Capabilities(ctx context.Context) (keyring.Capabilities, error)
 
 // Generate is Token.Generate, with a second try.
 func (h healing) Generate(ctx context.Context, order lifecycle.Generation) (lifecycle.Generated, error) {
-	made, err := h.Token.Generate(ctx, order)
+	return h.made(ctx, order, h.Token.Generate)
+}
+
+// Unwrap is Token.Unwrap, with a second try.
+func (h healing) Unwrap(ctx context.Context, order lifecycle.Generation, what lifecycle.Wrapped) (lifecycle.Generated, error) {
+	return h.made(ctx, order, func(ctx context.Context, order lifecycle.Generation) (lifecycle.Generated, error) {
+		return h.Token.Unwrap(ctx, order, what)
+	})
+}
+
+func (h healing) made(ctx context.Context, order lifecycle.Generation, make func(context.Context, lifecycle.Generation) (lifecycle.Generated, error)) (lifecycle.Generated, error) {
+	made, err := make(ctx, order)
 	if !lost(err) {
 		return made, err
 	}
 	if left := h.Destroy(ctx, order.Ref, true); left != nil {
 		return made, err // says that something may be left
 	}
-	return h.Token.Generate(ctx, order)
+	return make(ctx, order)
 }
 
 // Inspect is Token.Inspect, with a second try.
