@@ -53,7 +53,7 @@ func (d *keyDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, re
 }
 
 func (d *keyDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
-	var m keyModel
+	var m shownKey
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
 	ctx, services := d.client.begin(ctx, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
@@ -72,6 +72,6 @@ func (d *keyDataSource) Read(ctx context.Context, req datasource.ReadRequest, re
 	}
 	now := newKeyModel(ctx, key, token, &resp.Diagnostics)
 	if !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(resp.State.Set(ctx, now)...)
+		resp.Diagnostics.Append(resp.State.Set(ctx, now.shownKey)...)
 	}
 }
