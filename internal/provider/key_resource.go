@@ -18,6 +18,7 @@ type keyResource struct{ client *client }
 
 var (
 	_ resource.ResourceWithConfigure      = (*keyResource)(nil)
+	_ resource.ResourceWithIdentity       = (*keyResource)(nil)
 	_ resource.ResourceWithImportState    = (*keyResource)(nil)
 	_ resource.ResourceWithModifyPlan     = (*keyResource)(nil)
 	_ resource.ResourceWithValidateConfig = (*keyResource)(nil)
@@ -25,6 +26,12 @@ var (
 
 func (r *keyResource) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = typeName + "_key"
+	resp.ResourceBehavior.MutableIdentity = true // it is completed later if the environment is not known yet
+}
+
+// IdentitySchema is what the resource is known by outside of any one state.
+func (r *keyResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = identitySchema(byName, "Name of the key.")
 }
 
 func (r *keyResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
@@ -86,6 +93,7 @@ func (r *keyResource) Create(ctx context.Context, req resource.CreateRequest, re
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan.settle(now))...)
+	r.client.identify(ctx, resp.State, resp.Identity, byName, &resp.Diagnostics)
 	remember(ctx, services.Keys, spec.Name, resp.Private, &resp.Diagnostics)
 	r.client.warnUnattested(&resp.Diagnostics, key)
 	r.client.warnCautions(&resp.Diagnostics, token)
@@ -102,6 +110,7 @@ func (r *keyResource) make(ctx context.Context, keys *lifecycle.Service, spec ke
 // Read removes the key from the state only when it is gone conclusively. Whatever
 // else fails is an error, and the state stays.
 func (r *keyResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	r.client.identify(ctx, req.State, resp.Identity, byName, &resp.Diagnostics)
 	if !r.client.isReady() {
 		return
 	}
@@ -191,6 +200,7 @@ func (r *keyResource) Update(ctx context.Context, req resource.UpdateRequest, re
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan.settle(now))...)
+	r.client.identify(ctx, resp.State, resp.Identity, byName, &resp.Diagnostics)
 	remember(ctx, services.Keys, spec.Name, resp.Private, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, imported, nil)...)
 }
