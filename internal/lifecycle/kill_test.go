@@ -105,6 +105,14 @@ func TestKilledAtEveryWrite(t *testing.T) {
 		"rotate, revoking":              {setup: rotated(weekly), verb: rotate(revoking), newest: 3},
 		"rotate, delayed":               {setup: rotated(weekly), verb: rotate(delaying), newest: 3, serves: true},
 		"rotate over a waiting version": {setup: rotated(delaying), verb: rotate(weekly), newest: 3, serves: true},
+		"rotate by hand": {setup: rotated(weekly), verb: func(s *lifecycle.Service) error {
+			_, err := s.RotateNow(ctx, "orders")
+			return err
+		}, newest: 3, serves: true},
+		"revoke by hand": {setup: rotated(weekly), verb: func(s *lifecycle.Service) error {
+			_, err := s.Revoke(ctx, "orders", 1, keyring.KeyCompromise)
+			return err
+		}, newest: 2, serves: true},
 		"activate": {
 			setup: rotated(delaying), wait: 2 * time.Hour, newest: 2, serves: true,
 			verb: advance(delaying, rotation.Step{Verb: rotation.Activate, Version: 2}, rotation.Step{Verb: rotation.Demote, Version: 1}),
