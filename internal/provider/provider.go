@@ -17,9 +17,11 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
+	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -157,7 +159,7 @@ func (p *hsmProvider) Configure(ctx context.Context, req provider.ConfigureReque
 	ctx = mask(ctx, pin) // before the first log line
 
 	c := &client{open: p.open, unknown: m.unknown()}
-	resp.ResourceData, resp.DataSourceData, resp.EphemeralResourceData = c, c, c
+	resp.ResourceData, resp.DataSourceData, resp.EphemeralResourceData, resp.ListResourceData, resp.ActionData = c, c, c, c, c
 	if !c.isReady() {
 		tflog.Debug(ctx, "the provider's configuration is not known yet", map[string]any{"unknown": c.unknown})
 		return
@@ -207,6 +209,21 @@ func (p *hsmProvider) DataSources(context.Context) []func() datasource.DataSourc
 		func() datasource.DataSource { return &keysDataSource{} },
 		func() datasource.DataSource { return &accessDataSource{} },
 		func() datasource.DataSource { return &accessReportDataSource{} },
+	}
+}
+
+// ListResources makes this a provider.ProviderWithListResources.
+func (p *hsmProvider) ListResources(context.Context) []func() list.ListResource {
+	return []func() list.ListResource{
+		func() list.ListResource { return &keyListResource{} },
+	}
+}
+
+// Actions makes this a provider.ProviderWithActions.
+func (p *hsmProvider) Actions(context.Context) []func() action.Action {
+	return []func() action.Action{
+		func() action.Action { return &rotateKeyAction{} },
+		func() action.Action { return &revokeKeyVersionAction{} },
 	}
 }
 
