@@ -6,6 +6,7 @@ import (
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
+	"github.com/keystead/terraform-provider-hsm/internal/lifecycle/lifecycletest"
 	"github.com/keystead/terraform-provider-hsm/internal/rotation"
 )
 
@@ -98,4 +99,28 @@ func TestRevokeByHand(t *testing.T) {
 	}
 	must[*keyring.Key](t)(m.Run().RotateNow(t.Context(), "orders"))
 	inOrder(t, m)
+}
+
+// A rotation that was killed after its hand-over was recorded is finished, not repeated.
+func TestRotateNowIsFinished(t *testing.T) {
+	handedOver := 0
+	for n := 1; n < 20; n++ {
+		m := withKey(t)
+		if _, err := m.Doomed(n, lifecycletest.After).RotateNow(t.Context(), "orders"); err == nil {
+			break
+		}
+		v, isOpen := m.Key("orders").Versions[2], m.Key("orders").Work != nil
+		if v == nil || v.Pending || !isOpen {
+			continue
+		}
+		handedOver++
+		k := must[*keyring.Key](t)(m.Run().RotateNow(t.Context(), "orders"))
+		if k.Counter != 2 {
+			t.Errorf("killed at write %d, the next run made version %d", n, k.Counter)
+		}
+		inOrder(t, m)
+	}
+	if handedOver == 0 {
+		t.Error("no kill came after the hand-over")
+	}
 }
