@@ -44,7 +44,7 @@ func TestBringYourOwnKey(t *testing.T) {
 		}
 		return string(out)
 	}
-	make := func() (wrapped, public string) {
+	another := func() (wrapped, public string) {
 		t.Helper()
 		if err := os.WriteFile(filepath.Join(c.dir, "transport.pem"), []byte(c.mustRun("output", "-raw", "transport_public_key")), 0o600); err != nil {
 			t.Fatal(err)
@@ -54,7 +54,7 @@ func TestBringYourOwnKey(t *testing.T) {
 		return wrapped, shell("openssl pkey -in private.pem -pubout")
 	}
 
-	wrapped, public := make()
+	wrapped, public := another()
 	c.setenv("TF_VAR_wrapped_orders", wrapped)
 	c.configure(configuration)
 	c.mustRun("plan", "-out", "saved")
@@ -68,7 +68,7 @@ func TestBringYourOwnKey(t *testing.T) {
 	}
 
 	// The next key takes over, and the material is not needed for longer than that.
-	next, successor := make()
+	next, successor := another()
 	c.setenv("TF_VAR_wrapped_orders", next)
 	c.configure(strings.Replace(configuration, "wrapped_material_wo_version = 1", "wrapped_material_wo_version = 2", 1))
 	c.apply()

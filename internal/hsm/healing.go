@@ -46,15 +46,15 @@ func (h healing) Unwrap(ctx context.Context, order lifecycle.Generation, what li
 	})
 }
 
-func (h healing) made(ctx context.Context, order lifecycle.Generation, make func(context.Context, lifecycle.Generation) (lifecycle.Generated, error)) (lifecycle.Generated, error) {
-	made, err := make(ctx, order)
+func (h healing) made(ctx context.Context, order lifecycle.Generation, do func(context.Context, lifecycle.Generation) (lifecycle.Generated, error)) (lifecycle.Generated, error) {
+	made, err := do(ctx, order)
 	if !lost(err) {
 		return made, err
 	}
 	if left := h.Destroy(ctx, order.Ref, true); left != nil {
 		return made, err // says that something may be left
 	}
-	return make(ctx, order)
+	return do(ctx, order)
 }
 
 // Inspect is Token.Inspect, with a second try.
