@@ -33,6 +33,7 @@ type Step struct {
 // The steps by which a version comes about, as histories call them.
 const (
 	stepGenerated = "generated"
+	stepImported  = "imported"
 	stepAdopted   = "adopted"
 )
 
@@ -171,12 +172,12 @@ func (e Event) activity() int {
 	what := e.Operation
 	for _, s := range e.Steps {
 		switch s.What {
-		case stepGenerated, stepAdopted, "created", "issued", "removed":
+		case stepGenerated, stepImported, stepAdopted, "created", "issued", "removed":
 			what = s.What
 		}
 	}
 	switch what {
-	case stepGenerated, stepAdopted, "created", "issued", "stamp":
+	case stepGenerated, stepImported, stepAdopted, "created", "issued", "stamp":
 		return activityCreate
 	case "removed":
 		return activityDelete

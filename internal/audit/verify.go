@@ -310,7 +310,7 @@ func (v *verification) of(subject string) *account {
 // make takes in which versions came about.
 func (a *account) make(index int64, steps []Step) {
 	for _, s := range steps {
-		if s.What == stepGenerated || s.What == stepAdopted {
+		if s.What == stepGenerated || s.What == stepImported || s.What == stepAdopted {
 			a.made[s.Version] = making{index, s.Digest}
 		}
 	}

@@ -60,15 +60,14 @@ func (t *Token) GenerateKeyPair(ctx context.Context, m Mechanism, public, privat
 }
 
 // Unwrap makes a key of a wrapped one (C_UnwrapKey).
-func (t *Token) Unwrap(ctx context.Context, m Mechanism, unwrapping Handle, wrapped []byte, attrs []Attribute) (Handle, error) {
+func (t *Token) Unwrap(ctx context.Context, m Mechanism, unwrapping Handle, wrapped []byte, attrs []Attribute) (Object, error) {
 	const op = "unwrap key"
 	if len(wrapped) == 0 {
-		return 0, &fault.Error{Kind: fault.Invalid, Op: op, Problem: "There is no wrapped key.", Hint: "Give what the other side wrapped."}
+		return Object{}, &fault.Error{Kind: fault.Invalid, Op: op, Problem: "There is no wrapped key.", Hint: "Give what the other side wrapped."}
 	}
-	o, err := t.produce(ctx, op, []Handle{unwrapping}, attrs, func(d driver, session uint, objects []uint) (uint, error) {
+	return t.produce(ctx, op, []Handle{unwrapping}, attrs, func(d driver, session uint, objects []uint) (uint, error) {
 		return d.UnwrapKey(session, m, objects[0], wrapped, attrs)
 	})
-	return o.Handle, err
 }
 
 // Derive makes a key from another one (C_DeriveKey).

@@ -61,6 +61,16 @@ func (t *Token) Random(ctx context.Context, n int) (random []byte, err error) {
 	return random, err
 }
 
+// Value reads what a derived key is (CKA_VALUE), of one that was made to be read: neither
+// sensitive nor private to the HSM. Of any other it fails.
+func (t *Token) Value(ctx context.Context, key Handle) (value []byte, err error) {
+	err = t.operate(ctx, "read key", []Handle{key}, func(d driver, session uint, objects []uint) error {
+		value, err = d.ReadAttribute(session, objects[0], CKA_VALUE)
+		return err
+	})
+	return value, err
+}
+
 // operate runs f on a session of the pool.
 func (t *Token) operate(ctx context.Context, op string, handles []Handle, f func(d driver, session uint, objects []uint) error) error {
 	if err := t.enter(op); err != nil {

@@ -278,7 +278,7 @@ func TestWrapAndUnwrap(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sameKey(t, token, key, again)
+			sameKey(t, token, key, again.Handle)
 		})
 	}
 	t.Run("nothing", func(t *testing.T) {

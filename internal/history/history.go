@@ -25,6 +25,7 @@ const (
 	Abandoned   = "abandoned"   // what was begun was never finished, and what it left was destroyed
 	Settled     = "settled"     // what was begun is done
 	Generated   = "generated"   // a version's key was made in the HSM
+	Imported    = "imported"    // a version's key was made elsewhere, and unwrapped in the HSM
 	Adopted     = "adopted"     // a version's key was found there
 	Activated   = "activated"   // a version may protect
 	Deactivated = "deactivated" // a version may no longer protect

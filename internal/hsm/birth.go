@@ -39,6 +39,10 @@ func checkBirth(p plan, m material, attested bool) (keyring.Birth, error) {
 		return birth, nil
 	}
 	switch {
+	case p.imported && (birth.Local || birth.AlwaysSensitive || birth.NeverExtractable):
+		return birth, misborn(p, "The token says of the imported key that it was generated on it, or never was outside (CKA_LOCAL, CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE).")
+	case p.imported:
+		return birth, nil
 	case !birth.Local:
 		return birth, misborn(p, "The token says that the new key was not generated on it (CKA_LOCAL is false).")
 	case !birth.AlwaysSensitive:
@@ -59,7 +63,7 @@ func (p plan) deviation(o cryptoki.Object) string {
 	if wanted := p.Operations & covers(o.Class); permitted(o) != wanted {
 		return fmt.Sprintf("The %s may %s; ordered was: %s.", classNames[o.Class], permitted(o), wanted)
 	}
-	if mechanism, ok := o.Ulong(cryptoki.CKA_KEY_GEN_MECHANISM); ok && mechanism != p.shape.generate {
+	if mechanism, ok := o.Ulong(cryptoki.CKA_KEY_GEN_MECHANISM); ok && !p.imported && mechanism != p.shape.generate {
 		return fmt.Sprintf("The token says that it was generated with %s instead of %s.",
 			cryptoki.MechanismName(mechanism), cryptoki.MechanismName(p.shape.generate))
 	}

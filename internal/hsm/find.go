@@ -167,7 +167,7 @@ func (t *Token) complete(ctx context.Context, where lifecycle.Locator) (material
 	case len(secrets) > 1, len(privates) > 1, len(publics) > 1:
 		return material{}, problem(fault.Inconsistent, "Several keys of one class have the same id, "+where.ID+".", "Give all but one of them another id, or remove them.")
 	case len(secrets) == 1:
-		return newMaterial(secrets[0], cryptoki.Object{})
+		return newMaterial(keyring.Ref{}, secrets[0], cryptoki.Object{})
 	case len(privates) == 0 && len(publics) == 0:
 		return material{}, problem(fault.Conflict, "The key vanished while it was being read.", "Try again.")
 	case len(privates) == 0:
@@ -177,7 +177,7 @@ func (t *Token) complete(ctx context.Context, where lifecycle.Locator) (material
 		return material{}, t.halfMissing(ctx, where, raw, cryptoki.CKO_PUBLIC_KEY, fault.Inconsistent,
 			"This is a private key without its public half.", "Put the public key on the token with the same id, for example with `pkcs11-tool --write-object … --type pubkey`.")
 	}
-	return newMaterial(privates[0], publics[0])
+	return newMaterial(keyring.Ref{}, privates[0], publics[0])
 }
 
 // halfMissing says so on positive evidence only, fault.Conflict if the half turns up.

@@ -36,14 +36,25 @@ func (h healing) Capabilities(ctx context.Context) (keyring.Capabilities, error)
 
 // Generate is Token.Generate, with a second try.
 func (h healing) Generate(ctx context.Context, order lifecycle.Generation) (lifecycle.Generated, error) {
-	made, err := h.Token.Generate(ctx, order)
+	return h.made(ctx, order, h.Token.Generate)
+}
+
+// Unwrap is Token.Unwrap, with a second try.
+func (h healing) Unwrap(ctx context.Context, order lifecycle.Generation, what lifecycle.Wrapped) (lifecycle.Generated, error) {
+	return h.made(ctx, order, func(ctx context.Context, order lifecycle.Generation) (lifecycle.Generated, error) {
+		return h.Token.Unwrap(ctx, order, what)
+	})
+}
+
+func (h healing) made(ctx context.Context, order lifecycle.Generation, do func(context.Context, lifecycle.Generation) (lifecycle.Generated, error)) (lifecycle.Generated, error) {
+	made, err := do(ctx, order)
 	if !lost(err) {
 		return made, err
 	}
 	if left := h.Destroy(ctx, order.Ref, true); left != nil {
 		return made, err // says that something may be left
 	}
-	return h.Token.Generate(ctx, order)
+	return do(ctx, order)
 }
 
 // Inspect is Token.Inspect, with a second try.
@@ -59,11 +70,6 @@ func (h healing) Prove(ctx context.Context, ref keyring.Ref, recorded keyring.Pu
 // MAC is Token.MAC, with a second try.
 func (h healing) MAC(ctx context.Context, ref keyring.Ref, message []byte) ([]byte, error) {
 	return again(func() ([]byte, error) { return h.Token.MAC(ctx, ref, message) })
-}
-
-// Sign is Token.Sign, with a second try.
-func (h healing) Sign(ctx context.Context, ref keyring.Ref, message []byte) ([]byte, error) {
-	return again(func() ([]byte, error) { return h.Token.Sign(ctx, ref, message) })
 }
 
 // SignBy is Token.SignBy, with a second try.

@@ -45,7 +45,7 @@ const attempts = 3
 func (t *Token) Inspect(ctx context.Context, ref keyring.Ref, try keyring.Operations) (lifecycle.Sighting, error) {
 	var seen lifecycle.Sighting
 	err := t.onObjects(ctx, ref, func(h halves) (err error) {
-		seen, err = t.sight(ctx, h, try)
+		seen, err = t.sight(ctx, ref, h, try)
 		return err
 	})
 	return seen, err
@@ -105,7 +105,7 @@ func (t *Token) search(ctx context.Context, ref keyring.Ref, raw []byte) (halves
 }
 
 // sight reads the objects and tries operations on them.
-func (t *Token) sight(ctx context.Context, h halves, try keyring.Operations) (lifecycle.Sighting, error) {
+func (t *Token) sight(ctx context.Context, ref keyring.Ref, h halves, try keyring.Operations) (lifecycle.Sighting, error) {
 	seen := lifecycle.Sighting{Secrets: len(h.secrets), Publics: len(h.publics)}
 	for i, o := range h.publics {
 		key, err := publicKey(o)
@@ -122,7 +122,8 @@ func (t *Token) sight(ctx context.Context, h halves, try keyring.Operations) (li
 	seen.Fingerprint = seen.PublicKey.Fingerprint()
 	for _, o := range append(h.secrets, h.publics...) {
 		seen.Permitted |= permitted(o)
-		m, err := newMaterial(h.pairUp(o))
+		secret, public := h.pairUp(o)
+		m, err := newMaterial(ref, secret, public)
 		if err != nil {
 			return seen, err
 		}

@@ -33,7 +33,7 @@ func (t *Token) macWith(ctx context.Context, ref keyring.Ref, h halves, message 
 		return problem(fault.Inconsistent, fmt.Sprintf("There are %d secret keys of this id on the token.", len(h.secrets)))
 	}
 	key := h.secrets[0]
-	algorithm, err := recognise(key)
+	algorithm, err := recogniseRecorded(ref, key)
 	if err != nil {
 		return nil, err
 	}

@@ -20,15 +20,16 @@ type material struct {
 	allowed []uint
 }
 
-// newMaterial tells from the objects themselves what they are.
-func newMaterial(secret, public cryptoki.Object) (material, error) {
+// newMaterial tells from the objects themselves what they are, and from the record
+// what they do not tell.
+func newMaterial(ref keyring.Ref, secret, public cryptoki.Object) (material, error) {
 	m := material{secret: secret, public: public}
 	told := secret
 	if secret.Handle == 0 {
 		told = public
 	}
 	var err error
-	if m.algorithm, err = recognise(told); err != nil {
+	if m.algorithm, err = recogniseRecorded(ref, told); err != nil {
 		return m, err
 	}
 	m.allowed = told.Ulongs(cryptoki.CKA_ALLOWED_MECHANISMS)

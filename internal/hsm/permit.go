@@ -35,12 +35,13 @@ func (t *Token) Permit(ctx context.Context, ref keyring.Ref, allowed keyring.Ope
 			Hint: "Somebody destroyed it outside Terraform. Rotate the key, or revoke this version.",
 		}
 	}
-	m, err := newMaterial(h.pairUp(h.secrets[0]))
+	secret, public := h.pairUp(h.secrets[0])
+	m, err := newMaterial(ref, secret, public)
 	if err != nil {
 		return "", err
 	}
 	wanted := allowed & m.algorithm.Operations()
-	if err := t.checkDoubles(ctx, h); err != nil {
+	if err := t.checkDoubles(ctx, ref, h); err != nil {
 		return "", err
 	}
 

@@ -32,7 +32,8 @@ func (t *Token) proveObjects(ctx context.Context, ref keyring.Ref, h halves, fin
 	if !h.whole(ref) {
 		return lifecycle.Untried, nil
 	}
-	m, err := newMaterial(h.pairUp(h.secrets[0]))
+	secret, public := h.pairUp(h.secrets[0])
+	m, err := newMaterial(ref, secret, public)
 	if err != nil {
 		return lifecycle.Untried, err
 	}

@@ -151,6 +151,22 @@ func (r *rig) Sign(ctx context.Context, m cryptoki.Mechanism, key cryptoki.Handl
 	return b, r.end("Sign", err)
 }
 
+func (r *rig) Unwrap(ctx context.Context, m cryptoki.Mechanism, unwrapping cryptoki.Handle, wrapped []byte, attrs []cryptoki.Attribute) (cryptoki.Object, error) {
+	if err := r.begin("Unwrap"); err != nil {
+		return cryptoki.Object{}, err
+	}
+	o, err := r.Device.Unwrap(ctx, m, unwrapping, wrapped, r.template(attrs))
+	return r.seen(o), r.end("Unwrap", err)
+}
+
+func (r *rig) Derive(ctx context.Context, m cryptoki.Mechanism, base cryptoki.Handle, attrs []cryptoki.Attribute) (cryptoki.Handle, error) {
+	if err := r.begin("Derive"); err != nil {
+		return 0, err
+	}
+	h, err := r.Device.Derive(ctx, m, base, attrs)
+	return h, r.end("Derive", err)
+}
+
 func (r *rig) Decrypt(ctx context.Context, m cryptoki.Mechanism, key cryptoki.Handle, cipher []byte) ([]byte, error) {
 	if err := r.begin("Decrypt"); err != nil {
 		return nil, err

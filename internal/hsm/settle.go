@@ -64,7 +64,7 @@ func (s *settlement) settle(ctx context.Context) (cryptoki.Object, error) {
 // public half, because nothing that can be read of them tells two on one curve
 // apart. What is left is somebody who gives a second private key the same id and
 // label, and switches it off.
-func (t *Token) checkDoubles(ctx context.Context, h halves) error {
+func (t *Token) checkDoubles(ctx context.Context, ref keyring.Ref, h halves) error {
 	for _, objects := range [][]cryptoki.Object{h.secrets, h.publics} {
 		for _, o := range objects {
 			if !same(objects[0], o) {
@@ -76,7 +76,8 @@ func (t *Token) checkDoubles(ctx context.Context, h halves) error {
 		return nil
 	}
 	for _, o := range h.secrets {
-		m, err := newMaterial(h.pairUp(o))
+		secret, public := h.pairUp(o)
+		m, err := newMaterial(ref, secret, public)
 		if err != nil {
 			return err
 		}

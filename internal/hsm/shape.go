@@ -105,6 +105,23 @@ func recognise(o cryptoki.Object) (keyring.Algorithm, error) {
 	return "", unsupportedKey(o, fmt.Sprintf("a key of type 0x%X (CKA_KEY_TYPE)", keyType))
 }
 
+// recogniseRecorded is recognise for the object of a record. A secret key that the token
+// unwrapped may not tell its length: it is then as long as was found out at the import.
+// That it is the same key is told by its check value, as with every other key.
+func recogniseRecorded(ref keyring.Ref, o cryptoki.Object) (keyring.Algorithm, error) {
+	keyType, _ := o.Ulong(cryptoki.CKA_KEY_TYPE)
+	if ref.Imported != "" && o.Class == cryptoki.CKO_SECRET_KEY && length(o) == 0 && keyType == shapes[ref.Imported].keyType {
+		return ref.Imported, nil
+	}
+	return recognise(o)
+}
+
+// length is how many bytes a secret key has, 0 if it does not tell.
+func length(o cryptoki.Object) uint {
+	n, _ := o.Ulong(cryptoki.CKA_VALUE_LEN)
+	return n
+}
+
 // otherTypes are the standard's names of key types that are not ours, without "CKK_".
 var otherTypes = map[uint]string{
 	cryptoki.CKK_DSA: "DSA", cryptoki.CKK_DH: "DH", 0x4: "X9_42_DH", 0x11: "RC2", 0x12: "RC4", 0x13: "DES", 0x14: "DES2", cryptoki.CKK_DES3: "DES3",
@@ -114,8 +131,8 @@ var otherTypes = map[uint]string{
 }
 
 func recogniseSecret(o cryptoki.Object, keyType uint) (keyring.Algorithm, error) {
-	length, ok := o.Ulong(cryptoki.CKA_VALUE_LEN)
-	if !ok {
+	length := length(o)
+	if length == 0 {
 		return "", unsupportedKey(o, "a secret key that does not tell its length (CKA_VALUE_LEN)")
 	}
 	// CKK_SHA256_HMAC and its like are generic secrets that say what they are for.

@@ -33,7 +33,8 @@ func (t *Token) signBy(ctx context.Context, ref keyring.Ref, h halves, order lif
 	default:
 		return problem(fault.Inconsistent, fmt.Sprintf("There are %d private or secret keys of this id on the token.", len(h.secrets)), "")
 	}
-	m, err := newMaterial(h.pairUp(h.secrets[0]))
+	secret, public := h.pairUp(h.secrets[0])
+	m, err := newMaterial(ref, secret, public)
 	if err != nil {
 		return nil, err
 	}

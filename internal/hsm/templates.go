@@ -2,6 +2,7 @@ package hsm
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
@@ -17,6 +18,8 @@ type plan struct {
 	allowed []uint
 	// session makes a key that vanishes with the session, for trying things out.
 	session bool
+	// imported says that the key is not generated but unwrapped, and so not born here.
+	imported bool
 	// lean is how much of what is false is left unsaid. A template says everything
 	// (0) as long as the token takes it, because defaults differ wildly
 	// (openCryptoki: CKA_EXTRACTABLE true). Some tokens answer
@@ -85,6 +88,22 @@ func (p plan) secretTemplate() []cryptoki.Attribute {
 		cryptoki.Bool(cryptoki.CKA_SENSITIVE, true),
 		cryptoki.Bool(cryptoki.CKA_EXTRACTABLE, p.Extractable),
 	)
+}
+
+// unwrappedTemplate is for the secret key, or the private half, that comes out of an
+// unwrapping: its length comes with it and must not be said.
+func (p plan) unwrappedTemplate() []cryptoki.Attribute {
+	if p.Ref.Pair {
+		return p.privateTemplate()
+	}
+	return slices.DeleteFunc(p.secretTemplate(), func(a cryptoki.Attribute) bool { return a.Type == cryptoki.CKA_VALUE_LEN })
+}
+
+// publicObject is for the public half of a private key that was unwrapped.
+func (p plan) publicObject(value []cryptoki.Attribute) []cryptoki.Attribute {
+	generated := []uint{cryptoki.CKA_MODULUS_BITS, cryptoki.CKA_PUBLIC_EXPONENT, cryptoki.CKA_EC_PARAMS}
+	list := slices.DeleteFunc(p.publicTemplate(), func(a cryptoki.Attribute) bool { return slices.Contains(generated, a.Type) })
+	return append(list, value...)
 }
 
 // privateTemplate orders the private half of a pair (section 4.9).

@@ -72,9 +72,10 @@ type device interface {
 	Encrypt(ctx context.Context, m cryptoki.Mechanism, key cryptoki.Handle, plain []byte) ([]byte, error)
 	Decrypt(ctx context.Context, m cryptoki.Mechanism, key cryptoki.Handle, cipher []byte) ([]byte, error)
 	Wrap(ctx context.Context, m cryptoki.Mechanism, wrapping, key cryptoki.Handle) ([]byte, error)
-	Unwrap(ctx context.Context, m cryptoki.Mechanism, unwrapping cryptoki.Handle, wrapped []byte, attrs []cryptoki.Attribute) (cryptoki.Handle, error)
+	Unwrap(ctx context.Context, m cryptoki.Mechanism, unwrapping cryptoki.Handle, wrapped []byte, attrs []cryptoki.Attribute) (cryptoki.Object, error)
 	Random(ctx context.Context, n int) ([]byte, error)
 	Derive(ctx context.Context, m cryptoki.Mechanism, base cryptoki.Handle, attrs []cryptoki.Attribute) (cryptoki.Handle, error)
+	Value(ctx context.Context, key cryptoki.Handle) ([]byte, error)
 }
 
 // Info describes the token; it needs no login.

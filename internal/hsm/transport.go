@@ -54,8 +54,8 @@ func (t *Token) testTransport(ctx context.Context, m material, ops keyring.Opera
 		if err != nil {
 			return wrongIf(err, keyring.Unwrap, m, "The token does not unwrap what it wrapped.")
 		}
-		defer t.discard(ctx, copied)
-		same, err := t.twins(ctx, cargo.algorithm, known, cargo.secret.Handle, copied)
+		defer t.discard(ctx, copied.Handle)
+		same, err := t.twins(ctx, cargo.algorithm, known, cargo.secret.Handle, copied.Handle)
 		if err == nil && !same {
 			return wrong(m, "The token unwraps to another key than it wrapped.", nil)
 		}
@@ -93,7 +93,7 @@ func (t *Token) tryUnwrap(ctx context.Context, m material, key cryptoki.Handle, 
 		}
 		made, err := t.device.Unwrap(ctx, c.fresh(), key, wrapped, twinTemplate(twin, false))
 		if err == nil {
-			t.discard(ctx, made)
+			t.discard(ctx, made.Handle)
 		}
 		return err
 	})

@@ -86,7 +86,7 @@ func (k *Key) history() (problems []string) {
 			happened bool
 			whats    []string
 		}{
-			{!v.Pending, []string{"generated", "adopted"}},
+			{!v.Pending, []string{"generated", "imported", "adopted"}},
 			{!v.ActivatedAt.IsZero(), []string{"activated"}},
 			{!v.RevokedAt.IsZero(), []string{"revoked"}},
 		} {

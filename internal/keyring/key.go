@@ -217,6 +217,10 @@ func (k *Key) Clone() *Key {
 	c.Chain = k.Chain.Clone()
 	c.Spec.AllowedMechanisms = slices.Clone(k.Spec.AllowedMechanisms)
 	c.Spec.Tags = maps.Clone(k.Spec.Tags)
+	if k.Spec.Import != nil {
+		i := *k.Spec.Import
+		c.Spec.Import = &i
+	}
 	c.Versions = make(map[int]*Version, len(k.Versions))
 	for n, v := range k.Versions {
 		w := *v

@@ -264,7 +264,7 @@ func fill(t *testing.T, v reflect.Value) {
 		v.SetString("something")
 	case reflect.Bool:
 		v.SetBool(true)
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		v.SetInt(7)
 	case reflect.Uint8:
 		v.SetUint(uint64(keyring.Sign)) // also the only operation, and the only octet

@@ -234,12 +234,17 @@ func checkPoint(a Algorithm, point []byte) error {
 	return nil
 }
 
-// onSecp256k1 checks y² = x³ + 7 modulo p = 2²⁵⁶ - 2³² - 977 (SEC 2 section
-// 2.4.1). The numbers are public, so that math/big's varying time gives nothing away.
-func onSecp256k1(x, y *big.Int) bool {
+// primeSecp256k1 is p = 2²⁵⁶ - 2³² - 977 (SEC 2 section 2.4.1).
+func primeSecp256k1() *big.Int {
 	one := big.NewInt(1)
 	p := new(big.Int).Lsh(one, 256)
-	p.Sub(p, new(big.Int).Lsh(one, 32)).Sub(p, big.NewInt(977))
+	return p.Sub(p, new(big.Int).Lsh(one, 32)).Sub(p, big.NewInt(977))
+}
+
+// onSecp256k1 checks y² = x³ + 7 modulo p. The numbers are public, so that math/big's
+// varying time gives nothing away.
+func onSecp256k1(x, y *big.Int) bool {
+	p := primeSecp256k1()
 	if x.Cmp(p) >= 0 || y.Cmp(p) >= 0 {
 		return false
 	}

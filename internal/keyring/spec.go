@@ -39,6 +39,9 @@ type Spec struct {
 	Enabled            bool              `json:"enabled"`
 	DeletionProtection bool              `json:"deletion_protection"`
 	OnDestroy          OnDestroy         `json:"on_destroy"`
+	// Import says where the material of the key's first version, or of a later one that
+	// was given by hand, came from; nil if the HSM generates every version.
+	Import *Import `json:"import,omitempty"`
 }
 
 var (
@@ -102,6 +105,9 @@ func (s Spec) Validate() error {
 	if !slices.Contains([]OnDestroy{DestroyDisables, DestroyDestroys, DestroyRetains}, s.OnDestroy) {
 		return invalid(fmt.Sprintf("on_destroy cannot be %q.", s.OnDestroy),
 			"Use "+strings.Join([]string{string(DestroyDisables), string(DestroyDestroys), string(DestroyRetains)}, ", ")+".")
+	}
+	if s.Import != nil {
+		return s.Import.validate(s)
 	}
 	return nil
 }

@@ -19,6 +19,9 @@ type Ref struct {
 	Label string `json:"label"`
 	// Pair says whether the objects are a private and a public key, or one secret key.
 	Pair bool `json:"pair,omitempty"`
+	// Imported is the algorithm of an imported key, whose object does not always tell
+	// it: SoftHSM forgets how long a secret key is that it unwrapped. Empty for others.
+	Imported Algorithm `json:"imported,omitempty"`
 }
 
 // NewRef chooses a fresh CKA_ID for a version of a key.

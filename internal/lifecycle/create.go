@@ -14,12 +14,26 @@ import (
 // that was removed gets a fresh version with the next number; what is left of the
 // old versions stays disabled for good.
 func (s *Service) Create(ctx context.Context, spec keyring.Spec) (*keyring.Key, error) {
+	return s.create(ctx, spec, s.generated)
+}
+
+// origin finds where the material of a key's next version is to come from. It writes
+// nothing.
+type origin func(ctx context.Context) (source, error)
+
+func (s *Service) generated(context.Context) (source, error) { return s.within(), nil }
+
+func (s *Service) create(ctx context.Context, spec keyring.Spec, origin origin) (*keyring.Key, error) {
 	ctx, done, err := s.begun(ctx, spec.Name)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
 	if err := s.Check(ctx, spec); err != nil {
+		return nil, err
+	}
+	from, err := origin(ctx)
+	if err != nil {
 		return nil, err
 	}
 	if err := s.Environment.Stamp(ctx); err != nil {
@@ -29,17 +43,17 @@ func (s *Service) Create(ctx context.Context, spec keyring.Spec) (*keyring.Key, 
 	// 1. Record the intent, with the number and the CKA_ID to come. Most names are
 	// new, so that is tried first; the catalog refuses one that has a record.
 	k := &keyring.Key{Spec: spec, CreatedAt: s.now(), Versions: map[int]*keyring.Version{}}
-	v := s.intend(k, "create")
+	v := s.intend(k, "create", from)
 	rec, err := s.Catalog.Create(ctx, k)
 	if fault.Is(err, fault.Exists) {
-		rec, v, err = s.reuse(ctx, spec)
+		rec, v, err = s.reuse(ctx, spec, from)
 	}
 	if err != nil {
 		return nil, err
 	}
 
-	// 2. Generate. Killed here, nothing is committed and the next run starts over.
-	k, err = s.generate(ctx, rec, v.Number)
+	// 2. Generate, or unwrap. Killed here, nothing is committed and the next run starts over.
+	k, err = s.generate(ctx, rec, v.Number, from)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +71,7 @@ func (s *Service) Create(ctx context.Context, spec keyring.Spec) (*keyring.Key, 
 // reuse records the intent to create under a name that has a record: of a creation
 // that was never completed, or of a key that was removed. That one stays removed,
 // and can still be imported, until the new key is committed.
-func (s *Service) reuse(ctx context.Context, spec keyring.Spec) (Record, *keyring.Version, error) {
+func (s *Service) reuse(ctx context.Context, spec keyring.Spec, from source) (Record, *keyring.Version, error) {
 	rec, err := s.open(ctx, spec.Name)
 	if err != nil {
 		return Record{}, nil, err
@@ -68,7 +82,7 @@ func (s *Service) reuse(ctx context.Context, spec keyring.Spec) (Record, *keyrin
 	}
 	former := k.Spec
 	k.Spec = spec
-	v := s.intend(k, "create")
+	v := s.intend(k, "create", from)
 	if k.Tombstone != nil {
 		k.Spec = former
 	}
@@ -104,7 +118,7 @@ func (s *Service) note(k *keyring.Key, v *keyring.Version, what, reason string) 
 	e := history.Entry{At: s.now(), What: what, Actor: s.Actor, Reason: reason, Run: s.Run}
 	if v != nil {
 		e.Version = v.Number
-		if what == history.Generated || what == history.Adopted {
+		if what == history.Generated || what == history.Imported || what == history.Adopted {
 			e.Digest = v.Fingerprint
 		}
 	}

@@ -26,5 +26,8 @@ func (s *Service) Check(ctx context.Context, spec keyring.Spec) error {
 	if err != nil {
 		return err
 	}
-	return can.Check(spec)
+	if err := can.Check(spec); err != nil {
+		return err
+	}
+	return s.checkImport(ctx, spec)
 }

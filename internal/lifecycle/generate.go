@@ -12,7 +12,7 @@ import (
 
 // intend adds a pending version with the next number to a key and opens the
 // intent to generate it. Nothing is written yet.
-func (s *Service) intend(k *keyring.Key, what string) *keyring.Version {
+func (s *Service) intend(k *keyring.Key, what string, from source) *keyring.Version {
 	k.Counter++
 	v := &keyring.Version{
 		Number: k.Counter, Algorithm: k.Spec.Algorithm, Extractable: k.Spec.Extractable,
@@ -20,10 +20,25 @@ func (s *Service) intend(k *keyring.Key, what string) *keyring.Version {
 		Ref:       keyring.NewRef(k.Spec.Name, k.Counter, k.Spec.Algorithm),
 		CreatedAt: s.now(), Pending: true,
 	}
+	if from.imported {
+		v.Ref.Imported = v.Algorithm
+	}
 	k.Versions[v.Number] = v
 	s.begin(k, what, v.Number)
 	return v
 }
+
+// source is where the material of a new version comes from.
+type source struct {
+	make func(context.Context, Generation) (Generated, error) // as Token.Generate
+	what string                                               // of history
+	how  string
+	// imported says that the material was made elsewhere.
+	imported bool
+}
+
+// within has the HSM generate the material.
+func (s *Service) within() source { return source{make: s.Token.Generate, what: history.Generated} }
 
 // generate makes the objects of the pending version n of rec, whose intent is
 // already durable, and returns the key with the version filled in, still pending
@@ -31,10 +46,10 @@ func (s *Service) intend(k *keyring.Key, what string) *keyring.Version {
 //
 // On a failure that left nothing behind the intent is withdrawn. On an uncertain
 // one it stays, and settle cleans up at the next opportunity.
-func (s *Service) generate(ctx context.Context, rec Record, n int) (*keyring.Key, error) {
+func (s *Service) generate(ctx context.Context, rec Record, n int, from source) (*keyring.Key, error) {
 	k := rec.Body.Clone()
 	v := k.Versions[n]
-	made, err := s.Token.Generate(ctx, Generation{
+	made, err := from.make(ctx, Generation{
 		Ref: v.Ref, Algorithm: v.Algorithm, Operations: v.Operations, Mechanisms: v.Mechanisms, Extractable: v.Extractable,
 	})
 	if err != nil {
@@ -50,6 +65,6 @@ func (s *Service) generate(ctx context.Context, rec Record, n int) (*keyring.Key
 		return nil, err
 	}
 	v.PublicKey, v.Fingerprint, v.Birth, v.Enforcement = made.PublicKey, made.Fingerprint, made.Birth, can.Enforcement
-	s.note(k, v, history.Generated, "")
+	s.note(k, v, from.what, from.how)
 	return k, nil
 }

@@ -85,12 +85,34 @@ func TestKilledAtEveryWrite(t *testing.T) {
 			}
 			return err
 		}, newest: 2},
+		"import": {setup: withWrapping, verb: func(s *lifecycle.Service) error {
+			_, err := s.Bring(ctx, brought(1), lifecycletest.WrappedMaterial(keyring.ECP256))
+			if fault.Is(err, fault.Exists) {
+				_, err = s.Restore(ctx, brought(1))
+			}
+			return err
+		}, newest: 1},
+		"import the next version": {setup: func(t *testing.T, m *lifecycletest.Memory) {
+			withWrapping(t, m)
+			rotated(weekly)(t, m)
+		}, verb: func(s *lifecycle.Service) error {
+			_, err := s.Renew(ctx, brought(2), lifecycletest.WrappedMaterial(keyring.ECP256))
+			return err
+		}, newest: 3, serves: true},
 		"suspend":                       {setup: rotated(weekly), verb: change(func(s *keyring.Spec) { s.Enabled = false }), newest: 2},
 		"fewer operations":              {setup: rotated(weekly), verb: change(func(s *keyring.Spec) { s.Operations = keyring.Verify }), newest: 2},
 		"rotate":                        {setup: rotated(weekly), verb: rotate(weekly), newest: 3, serves: true},
 		"rotate, revoking":              {setup: rotated(weekly), verb: rotate(revoking), newest: 3},
 		"rotate, delayed":               {setup: rotated(weekly), verb: rotate(delaying), newest: 3, serves: true},
 		"rotate over a waiting version": {setup: rotated(delaying), verb: rotate(weekly), newest: 3, serves: true},
+		"rotate by hand": {setup: rotated(weekly), verb: func(s *lifecycle.Service) error {
+			_, err := s.RotateNow(ctx, "orders")
+			return err
+		}, newest: 3, serves: true},
+		"revoke by hand": {setup: rotated(weekly), verb: func(s *lifecycle.Service) error {
+			_, err := s.Revoke(ctx, "orders", 1, keyring.KeyCompromise)
+			return err
+		}, newest: 2, serves: true},
 		"activate": {
 			setup: rotated(delaying), wait: 2 * time.Hour, newest: 2, serves: true,
 			verb: advance(delaying, rotation.Step{Verb: rotation.Activate, Version: 2}, rotation.Step{Verb: rotation.Demote, Version: 1}),

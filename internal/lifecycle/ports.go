@@ -16,6 +16,13 @@ type Generation struct {
 	Extractable bool
 }
 
+// Wrapped is material that was made elsewhere, and the way to open it.
+type Wrapped struct {
+	Material  []byte // as it was wrapped; it is of no use without the key
+	Mechanism keyring.Wrapping
+	By        keyring.Ref // the key that unwraps it: a secret key, or a pair
+}
+
 // Generated is what came of an order.
 type Generated struct {
 	PublicKey   keyring.PublicKey // nil for a secret key
@@ -103,6 +110,12 @@ type Token interface {
 	// objects without attributes, under the ref's CKA_ID. Not to be retried with
 	// the same Ref before Destroy.
 	Generate(ctx context.Context, order Generation) (Generated, error)
+	// Unwrap is Generate for material that was made elsewhere: the token unwraps it, and
+	// it is never outside in clear. What it is, is found out on an object that vanishes
+	// with the session, so that material of another kind than the order says leaves
+	// nothing on the token: fault.Invalid, as for material that By does not open. The
+	// order is not extractable.
+	Unwrap(ctx context.Context, order Generation, what Wrapped) (Generated, error)
 	// Inspect counts and reads the objects of a ref, and tries on them those of
 	// the operations in try whose flags are off (every flag that is on is
 	// believed). A ref without objects gives zero counts and no error, and only
@@ -118,11 +131,6 @@ type Token interface {
 	// algorithm, with that algorithm's hash. A key that is not there is fault.NotFound,
 	// by positive evidence, several are fault.Inconsistent. May be retried.
 	MAC(ctx context.Context, ref keyring.Ref, message []byte) ([]byte, error)
-	// Sign returns the signature of a message by the private key of a ref: of an Ed25519
-	// key 64 bytes (RFC 8032), of a P-256 key ECDSA with SHA-256 as ASN.1 (RFC 3279). Other
-	// keys are fault.Unsupported. A key that is not there is fault.NotFound, by positive
-	// evidence, several are fault.Inconsistent. May be retried.
-	Sign(ctx context.Context, ref keyring.Ref, message []byte) ([]byte, error)
 	// SignBy signs by the private or secret key of a ref, which is of one of the scheme's
 	// algorithms. An ECDSA signature is r and s of equal length. A key that is not there
 	// is fault.NotFound, by positive evidence, several are fault.Inconsistent; a token

@@ -55,11 +55,11 @@ func (s *Service) Rotate(ctx context.Context, name string, schedule rotation.Sch
 		if err := s.accountFor(ctx, k, schedule.Revoke); err != nil {
 			return nil, 0, err
 		}
-		v = s.intend(k, "rotate")
+		v = s.intend(k, "rotate", s.within())
 		if rec, err = s.Catalog.Replace(ctx, rec, k); err != nil {
 			return nil, 0, err
 		}
-		if k, err = s.generate(ctx, rec, v.Number); err != nil {
+		if k, err = s.generate(ctx, rec, v.Number, s.within()); err != nil {
 			return nil, 0, err
 		}
 		v = k.Versions[v.Number]

@@ -69,13 +69,21 @@ func (s *Service) SignAudit(ctx context.Context, message []byte) (*keyring.Versi
 	if err != nil {
 		return nil, nil, err
 	}
-	signature, err := s.Token.Sign(ctx, v.Ref, message)
+	scheme, err := v.Scheme("", false)
+	if err != nil {
+		return nil, nil, err
+	}
+	raw, err := s.Token.SignBy(ctx, v.Ref, Signing{Scheme: scheme, Input: message})
 	if fault.Is(err, fault.NotFound) {
 		err = &fault.Error{
 			Kind: fault.Inconsistent, Op: "sign audit log", Subject: fmt.Sprintf("audit key version %d", v.Number),
 			Problem: "Its record is there, and its object is not on the token.", Hint: hintAuditKey,
 		}
 	}
+	if err != nil {
+		return nil, nil, err
+	}
+	signature, err := scheme.Encoded(raw)
 	return v, signature, err
 }
 

@@ -15,6 +15,7 @@ type accessPolicyResource struct{ client *client }
 
 var (
 	_ resource.ResourceWithConfigure      = (*accessPolicyResource)(nil)
+	_ resource.ResourceWithIdentity       = (*accessPolicyResource)(nil)
 	_ resource.ResourceWithImportState    = (*accessPolicyResource)(nil)
 	_ resource.ResourceWithModifyPlan     = (*accessPolicyResource)(nil)
 	_ resource.ResourceWithValidateConfig = (*accessPolicyResource)(nil)
@@ -22,6 +23,12 @@ var (
 
 func (r *accessPolicyResource) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = typeName + "_access_policy"
+	resp.ResourceBehavior.MutableIdentity = true // it is completed later if the environment is not known yet
+}
+
+// IdentitySchema is what the resource is known by outside of any one state.
+func (r *accessPolicyResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = identitySchema(byName, "Name of the policy.")
 }
 
 func (r *accessPolicyResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
@@ -67,12 +74,14 @@ func (r *accessPolicyResource) Create(ctx context.Context, req resource.CreateRe
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan.settle(newAccessPolicyModel(ctx, p, nil, &resp.Diagnostics)))...)
+	r.client.identify(ctx, resp.State, resp.Identity, byName, &resp.Diagnostics)
 	remember(ctx, services.Policies, spec.Name, resp.Private, &resp.Diagnostics)
 }
 
 // Read removes the policy from the state only when it is gone conclusively. Whatever
 // else fails is an error, and the state stays.
 func (r *accessPolicyResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	r.client.identify(ctx, req.State, resp.Identity, byName, &resp.Diagnostics)
 	if !r.client.isReady() {
 		return
 	}
@@ -133,6 +142,7 @@ func (r *accessPolicyResource) Update(ctx context.Context, req resource.UpdateRe
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan.settle(newAccessPolicyModel(ctx, p, nil, &resp.Diagnostics)))...)
+	r.client.identify(ctx, resp.State, resp.Identity, byName, &resp.Diagnostics)
 	remember(ctx, services.Policies, spec.Name, resp.Private, &resp.Diagnostics)
 }
 
@@ -157,9 +167,13 @@ func (r *accessPolicyResource) ImportState(ctx context.Context, req resource.Imp
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	id := r.client.asked(ctx, req, byName, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
 	defer r.client.finish(&resp.Diagnostics)
-	tflog.Debug(ctx, "importing access policy", map[string]any{"policy": req.ID})
-	p, err := services.Policies.Read(ctx, req.ID, false)
+	tflog.Debug(ctx, "importing access policy", map[string]any{"policy": id})
+	p, err := services.Policies.Read(ctx, id, false)
 	if err != nil {
 		report(&resp.Diagnostics, err)
 		return
@@ -171,6 +185,7 @@ func (r *accessPolicyResource) ImportState(ctx context.Context, req resource.Imp
 	}
 	now := newAccessPolicyModel(ctx, p, accessOf(outlook.Through(p.Spec.Name, services.Policies.Now())), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, now)...)
+	r.client.identify(ctx, resp.State, resp.Identity, byName, &resp.Diagnostics)
 	r.client.noteImport(ctx, "policy/"+p.Spec.Name, "", &resp.Diagnostics)
 }
 

@@ -14,6 +14,7 @@ type apiCredentialResource struct{ client *client }
 
 var (
 	_ resource.ResourceWithConfigure      = (*apiCredentialResource)(nil)
+	_ resource.ResourceWithIdentity       = (*apiCredentialResource)(nil)
 	_ resource.ResourceWithImportState    = (*apiCredentialResource)(nil)
 	_ resource.ResourceWithModifyPlan     = (*apiCredentialResource)(nil)
 	_ resource.ResourceWithValidateConfig = (*apiCredentialResource)(nil)
@@ -21,6 +22,12 @@ var (
 
 func (r *apiCredentialResource) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = typeName + "_api_credential"
+	resp.ResourceBehavior.MutableIdentity = true // it is completed later if the environment is not known yet
+}
+
+// IdentitySchema is what the resource is known by outside of any one state.
+func (r *apiCredentialResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = identitySchema(byName, "Name of the credential.")
 }
 
 func (r *apiCredentialResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
@@ -50,6 +57,7 @@ func (r *apiCredentialResource) Create(ctx context.Context, req resource.CreateR
 	}
 	r.client.awaited.arrived(spec.Name)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan.settle(now))...)
+	r.client.identify(ctx, resp.State, resp.Identity, byName, &resp.Diagnostics)
 	remember(ctx, services.Credentials, spec.Name, resp.Private, &resp.Diagnostics)
 }
 
@@ -57,6 +65,7 @@ func (r *apiCredentialResource) Create(ctx context.Context, req resource.CreateR
 // whether a rotation is due. It removes the credential from the state only when it is
 // gone conclusively.
 func (r *apiCredentialResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	r.client.identify(ctx, req.State, resp.Identity, byName, &resp.Diagnostics)
 	if !r.client.isReady() {
 		return
 	}
@@ -117,6 +126,7 @@ func (r *apiCredentialResource) Update(ctx context.Context, req resource.UpdateR
 	}
 	r.client.awaited.arrived(spec.Name)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan.settle(now))...)
+	r.client.identify(ctx, resp.State, resp.Identity, byName, &resp.Diagnostics)
 	remember(ctx, services.Credentials, spec.Name, resp.Private, &resp.Diagnostics)
 }
 
@@ -141,8 +151,12 @@ func (r *apiCredentialResource) ImportState(ctx context.Context, req resource.Im
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	id := r.client.asked(ctx, req, byName, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
 	defer r.client.finish(&resp.Diagnostics)
-	c, err := services.Credentials.Read(ctx, req.ID, false)
+	c, err := services.Credentials.Read(ctx, id, false)
 	if err != nil {
 		report(&resp.Diagnostics, err)
 		return
@@ -150,6 +164,7 @@ func (r *apiCredentialResource) ImportState(ctx context.Context, req resource.Im
 	now := newAPICredentialModel(ctx, c, services, &resp.Diagnostics)
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(resp.State.Set(ctx, now)...)
+		r.client.identify(ctx, resp.State, resp.Identity, byName, &resp.Diagnostics)
 	}
 	r.client.noteImport(ctx, "credential/"+c.Spec.Name, "", &resp.Diagnostics)
 }

@@ -17,7 +17,7 @@ import (
 type keyDataSource struct{ client *client }
 
 type keyDataModel struct {
-	keyModel
+	shownKey
 	HistoryHead types.String   `tfsdk:"history_head"`
 	History     []historyModel `tfsdk:"history"`
 }
@@ -118,7 +118,7 @@ func (d *keyDataSource) Read(ctx context.Context, req datasource.ReadRequest, re
 		report(&resp.Diagnostics, err)
 		return
 	}
-	now := keyDataModel{newKeyModel(ctx, key, token, &resp.Diagnostics), text(key.Chain.Head()), newHistory(key.Chain)}
+	now := keyDataModel{newKeyModel(ctx, key, token, &resp.Diagnostics).shownKey, text(key.Chain.Head()), newHistory(key.Chain)}
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(resp.State.Set(ctx, now)...)
 	}

@@ -31,13 +31,17 @@ func (r *keyResource) ImportState(ctx context.Context, req resource.ImportStateR
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	id := r.client.asked(ctx, req, byName, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
 	defer r.client.finish(&resp.Diagnostics)
 	token, err := r.client.identity(ctx)
 	if err != nil {
 		report(&resp.Diagnostics, err)
 		return
 	}
-	key, err := take(ctx, services.Keys, token, req.ID)
+	key, err := take(ctx, services.Keys, token, id)
 	if err != nil {
 		report(&resp.Diagnostics, err)
 		return
@@ -47,6 +51,7 @@ func (r *keyResource) ImportState(ctx context.Context, req resource.ImportStateR
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, now)...)
+	r.client.identify(ctx, resp.State, resp.Identity, byName, &resp.Diagnostics)
 	r.client.noteImport(ctx, "key/"+key.Spec.Name, "", &resp.Diagnostics)
 	if key.Tombstone != nil {
 		resp.Diagnostics.Append(resp.Private.SetKey(ctx, imported, []byte("true"))...)

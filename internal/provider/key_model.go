@@ -13,6 +13,12 @@ import (
 
 // keyModel is hsm_key in configuration, plan and state.
 type keyModel struct {
+	shownKey
+	Import types.Object `tfsdk:"import"`
+}
+
+// shownKey is what the resource and the data source hsm_key have in common.
+type shownKey struct {
 	Name               types.String `tfsdk:"name"`
 	Algorithm          types.String `tfsdk:"algorithm"`
 	Operations         types.Set    `tfsdk:"operations"`
@@ -34,7 +40,7 @@ type keyModel struct {
 
 // isSpecified reports whether everything that the token is asked about at plan is known.
 func (m keyModel) isSpecified() bool {
-	return isWhole(m.Name, m.Algorithm, m.Operations, m.AllowedMechanisms, m.Extractable)
+	return isWhole(m.Name, m.Algorithm, m.Operations, m.AllowedMechanisms, m.Extractable, m.Import)
 }
 
 // isWhole reports whether values are known, with all of their elements.
@@ -47,6 +53,10 @@ func isWhole(values ...attr.Value) bool {
 		switch v := v.(type) {
 		case types.Set:
 			elements = v.Elements()
+		case types.Object:
+			for _, e := range v.Attributes() {
+				elements = append(elements, e)
+			}
 		case types.Map:
 			for _, e := range v.Elements() {
 				elements = append(elements, e)
@@ -76,12 +86,13 @@ func (m keyModel) spec(ctx context.Context, diags *diag.Diagnostics) keyring.Spe
 	if isWhole(m.Tags) { // at plan they may not be known yet, and nobody asks for them then
 		diags.Append(m.Tags.ElementsAs(ctx, &spec.Tags, false)...)
 	}
+	spec.Import = importOf(ctx, m.Import, diags)
 	return spec
 }
 
 // newKeyModel shows a key as it is.
 func newKeyModel(ctx context.Context, key *keyring.Key, token keyring.TokenInfo, diags *diag.Diagnostics) keyModel {
-	m := keyModel{
+	m := keyModel{Import: importObject(key.Spec.Import), shownKey: shownKey{
 		Name: types.StringValue(key.Spec.Name), Algorithm: types.StringValue(string(key.Spec.Algorithm)),
 		Operations: operationSet(key.Spec.Operations), AllowedMechanisms: types.SetNull(types.StringType), Tags: types.MapNull(types.StringType),
 		Extractable: types.BoolValue(key.Spec.Extractable), Enabled: types.BoolValue(key.Spec.Enabled),
@@ -89,7 +100,7 @@ func newKeyModel(ctx context.Context, key *keyring.Key, token keyring.TokenInfo,
 
 		ID: types.StringValue(key.Spec.Name), CreatedAt: timestamp(key.CreatedAt),
 		Versions: versions(ctx, key, token, diags),
-	}
+	}}
 	if len(key.Spec.AllowedMechanisms) > 0 {
 		set, more := types.SetValueFrom(ctx, types.StringType, key.Spec.AllowedMechanisms)
 		m.AllowedMechanisms = set
@@ -135,9 +146,14 @@ func (m *keyModel) keep(prior keyModel) {
 
 // leaveOpen marks every computed attribute as known only after apply.
 func (m *keyModel) leaveOpen() {
-	m.PKCS11URI, m.CreatedAt, m.CurrentVersion = types.StringUnknown(), types.StringUnknown(), types.Int64Unknown()
+	m.openCurrent()
+	m.CreatedAt, m.ID = types.StringUnknown(), m.Name
+}
+
+// openCurrent marks as known only after apply what a new current version changes.
+func (m *keyModel) openCurrent() {
+	m.PKCS11URI, m.CurrentVersion = types.StringUnknown(), types.Int64Unknown()
 	m.PublicKeyPEM, m.PublicKeyJWK, m.Versions = types.StringUnknown(), types.StringUnknown(), types.MapUnknown(versionType())
-	m.ID = m.Name
 }
 
 // likeWritten keeps an empty map that was written as such: to the token "no tags"

@@ -49,10 +49,14 @@ func (r *keyResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReq
 		plan.leaveOpen()
 	default:
 		plan.keep(*prior)
+		if takesIn(prior.Import, plan.Import) {
+			plan.openCurrent()
+		} else {
+			warnNextVersion(*prior, *plan, &resp.Diagnostics)
+		}
 		if !plan.Enabled.Equal(prior.Enabled) || !plan.Operations.Equal(prior.Operations) || isDrifted(ctx, prior.Versions, &resp.Diagnostics) {
 			plan.Versions = types.MapUnknown(versionType())
 		}
-		warnNextVersion(*prior, *plan, &resp.Diagnostics)
 	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 	if !resp.Diagnostics.HasError() && (prior == nil || !resp.Plan.Raw.Equal(req.State.Raw)) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
+	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
 )
 
 // keyResource is hsm_key.
@@ -17,6 +18,7 @@ type keyResource struct{ client *client }
 
 var (
 	_ resource.ResourceWithConfigure      = (*keyResource)(nil)
+	_ resource.ResourceWithIdentity       = (*keyResource)(nil)
 	_ resource.ResourceWithImportState    = (*keyResource)(nil)
 	_ resource.ResourceWithModifyPlan     = (*keyResource)(nil)
 	_ resource.ResourceWithValidateConfig = (*keyResource)(nil)
@@ -24,6 +26,12 @@ var (
 
 func (r *keyResource) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = typeName + "_key"
+	resp.ResourceBehavior.MutableIdentity = true // it is completed later if the environment is not known yet
+}
+
+// IdentitySchema is what the resource is known by outside of any one state.
+func (r *keyResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = identitySchema(byName, "Name of the key.")
 }
 
 func (r *keyResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
@@ -34,7 +42,7 @@ func (r *keyResource) Configure(_ context.Context, req resource.ConfigureRequest
 func (r *keyResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
 	var m keyModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
-	if resp.Diagnostics.HasError() || m.Operations.IsNull() || !isWhole(m.Algorithm, m.Operations) {
+	if resp.Diagnostics.HasError() || !isWhole(m.Algorithm, m.Operations) {
 		return
 	}
 	var said diag.Diagnostics // by the attributes' own validators
@@ -43,7 +51,19 @@ func (r *keyResource) ValidateConfig(ctx context.Context, req resource.ValidateC
 	if _, err := keyring.ParseAlgorithm(string(spec.Algorithm)); err != nil || said.HasError() {
 		return
 	}
-	report(&resp.Diagnostics, spec.Validate(), path.Root("operations"))
+	if m.Operations.IsNull() {
+		spec.Operations = spec.Algorithm.DefaultOperations()
+	}
+	declared := spec.Import
+	spec.Import = nil
+	if err := spec.Validate(); err != nil || declared == nil || declared.Mechanism.Family() == 0 { // said by its own validator
+		report(&resp.Diagnostics, err, path.Root("operations"))
+		return
+	}
+	if spec.Import = declared; keyring.ValidateName(m.Name.ValueString()) == nil {
+		spec.Name = m.Name.ValueString()
+	}
+	report(&resp.Diagnostics, spec.Validate(), path.Root("import"))
 }
 
 // Create makes the key. An error never comes with a state: Terraform would taint
@@ -63,7 +83,7 @@ func (r *keyResource) Create(ctx context.Context, req resource.CreateRequest, re
 		return
 	}
 	tflog.Debug(ctx, "creating key", map[string]any{"key": spec.Name, "algorithm": string(spec.Algorithm)})
-	key, err := services.Keys.Create(ctx, spec)
+	key, err := r.make(ctx, services.Keys, spec, materialIn(ctx, req.Config, &resp.Diagnostics))
 	if err != nil {
 		report(&resp.Diagnostics, err)
 		return
@@ -73,14 +93,24 @@ func (r *keyResource) Create(ctx context.Context, req resource.CreateRequest, re
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan.settle(now))...)
+	r.client.identify(ctx, resp.State, resp.Identity, byName, &resp.Diagnostics)
 	remember(ctx, services.Keys, spec.Name, resp.Private, &resp.Diagnostics)
 	r.client.warnUnattested(&resp.Diagnostics, key)
 	r.client.warnCautions(&resp.Diagnostics, token)
 }
 
+// make has the key generated, or takes its material in.
+func (r *keyResource) make(ctx context.Context, keys *lifecycle.Service, spec keyring.Spec, material []byte) (*keyring.Key, error) {
+	if spec.Import == nil {
+		return keys.Create(ctx, spec)
+	}
+	return keys.Bring(ctx, spec, material)
+}
+
 // Read removes the key from the state only when it is gone conclusively. Whatever
 // else fails is an error, and the state stays.
 func (r *keyResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	r.client.identify(ctx, req.State, resp.Identity, byName, &resp.Diagnostics)
 	if !r.client.isReady() {
 		return
 	}
@@ -130,10 +160,12 @@ func (r *keyResource) Read(ctx context.Context, req resource.ReadRequest, resp *
 // Update changes what is asked of the key and puts right what has drifted. On an
 // error the prior state stays.
 func (r *keyResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
-	var plan keyModel
+	var plan, prior keyModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
 	ctx, services := r.client.change(ctx, &resp.Diagnostics)
 	spec := plan.spec(ctx, &resp.Diagnostics)
+	material := materialIn(ctx, req.Config, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -143,12 +175,22 @@ func (r *keyResource) Update(ctx context.Context, req resource.UpdateRequest, re
 		report(&resp.Diagnostics, err)
 		return
 	}
-	change := services.Keys.Update
-	if has(ctx, req.Private, imported, &resp.Diagnostics) {
-		change = services.Keys.Restore
-	}
 	tflog.Debug(ctx, "updating key", map[string]any{"key": spec.Name})
-	key, err := change(ctx, spec)
+	restores, renews := has(ctx, req.Private, imported, &resp.Diagnostics), takesIn(prior.Import, plan.Import)
+	var key *keyring.Key
+	switch {
+	case restores:
+		before := spec
+		if renews { // first what there was
+			before.Import = importOf(ctx, prior.Import, &resp.Diagnostics)
+		}
+		key, err = services.Keys.Restore(ctx, before)
+	case !renews:
+		key, err = services.Keys.Update(ctx, spec)
+	}
+	if err == nil && renews {
+		key, err = services.Keys.Renew(ctx, spec, material)
+	}
 	if err != nil {
 		report(&resp.Diagnostics, err)
 		return
@@ -158,6 +200,7 @@ func (r *keyResource) Update(ctx context.Context, req resource.UpdateRequest, re
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan.settle(now))...)
+	r.client.identify(ctx, resp.State, resp.Identity, byName, &resp.Diagnostics)
 	remember(ctx, services.Keys, spec.Name, resp.Private, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, imported, nil)...)
 }

@@ -58,7 +58,15 @@ func TestKeyValidation(t *testing.T) {
 		"malformed mechanism":  {with(keyConfig, "allowed_mechanisms", []any{"ECDSA"}), "allowed_mechanisms", []string{`"ECDSA"`, "CKM_ECDSA"}},
 		"no mechanism":         {with(keyConfig, "allowed_mechanisms", []any{}), "allowed_mechanisms", []string{"at least 1"}},
 		"unknown on_destroy":   {with(keyConfig, "on_destroy", "delete"), "on_destroy", []string{"retain"}},
-		"computed attribute":   {with(keyConfig, "current_version", 1), "current_version", nil},
+		"import by nothing":    {with(keyConfig, "import", with(importConfig, "mechanism", "PGP")), "import", []string{"RSA_OAEP"}},
+		"import of no base64":  {with(keyConfig, "import", with(importConfig, "wrapped_material_wo", "secret!")), "import", []string{"not base64"}},
+		"import that is too long": {
+			with(keyConfig, "import", with(importConfig, "mechanism", "RSA_OAEP")), "import", []string{"Cannot declare import\n", "too long for RSA_OAEP"},
+		},
+		"import to Edwards":     {with(keyConfig, "algorithm", "ED25519", "import", importConfig), "import", []string{"public half"}},
+		"import of extractable": {with(keyConfig, "extractable", true, "import", importConfig), "import", []string{"cannot be extractable"}},
+		"import by itself":      {with(keyConfig, "import", with(importConfig, "wrapping_key_id", "orders")), "import", []string{"its own material"}},
+		"computed attribute":    {with(keyConfig, "current_version", 1), "current_version", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			diagnostics := newServer(t).validate(t, "hsm_key", test.config)
@@ -69,7 +77,11 @@ func TestKeyValidation(t *testing.T) {
 		})
 	}
 	for name, fine := range map[string]values{
-		"least":   keyConfig,
+		"least":  keyConfig,
+		"import": with(keyConfig, "import", importConfig),
+		"import, unknown": with(keyConfig, "import", values{
+			"wrapped_material_wo": unknown, "wrapped_material_wo_version": unknown, "wrapping_key_id": unknown, "mechanism": unknown,
+		}),
 		"unknown": {"name": unknown, "algorithm": unknown, "operations": []any{unknown}, "tags": values{"a": unknown}, "enabled": unknown},
 		"most": {
 			"name": "orders", "algorithm": "AES_256", "operations": []any{"encrypt", "sign"}, "allowed_mechanisms": []any{"CKM_AES_GCM"},
@@ -84,6 +96,7 @@ func (s *server) validate(t *testing.T, resource string, config values) []*tfpro
 	t.Helper()
 	resp, err := s.ValidateResourceConfig(t.Context(), &tfprotov6.ValidateResourceConfigRequest{
 		TypeName: resource, Config: encode(t, s.resourceType(resource), config),
+		ClientCapabilities: &tfprotov6.ValidateResourceConfigClientCapabilities{WriteOnlyAttributesAllowed: true},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +128,16 @@ func TestKeyPlan(t *testing.T) {
 		"algorithm with another default": {
 			config: with(keyConfig, "algorithm", "AES_256"), changed: []string{"algorithm", "operations", "versions"}, warns: "next version",
 		},
-		"drift is put right": {prior: drifted, config: keyConfig, changed: []string{"versions"}},
+		"import of a next version": {
+			config:  with(keyConfig, "import", importConfig),
+			changed: []string{"current_version", "import", "pkcs11_uri", "public_key_jwk", "public_key_pem", "versions"},
+		},
+		"import with another wrapping key": {
+			prior: with(keyState(), "import", stored(importConfig)), config: with(keyConfig, "import", with(importConfig, "wrapping_key_id", "other")), changed: []string{"import"},
+		},
+		"import is not said any more": {prior: with(keyState(), "import", stored(importConfig)), config: keyConfig, changed: []string{"import"}},
+		"import, the same":            {prior: with(keyState(), "import", stored(importConfig)), config: with(keyConfig, "import", importConfig)},
+		"drift is put right":          {prior: drifted, config: keyConfig, changed: []string{"versions"}},
 		"another name": {
 			prior: with(keyState(), "deletion_protection", false), config: with(keyConfig, "name", "invoices", "deletion_protection", false),
 			changed: []string{"created_at", "current_version", "id", "name", "pkcs11_uri", "public_key_jwk", "public_key_pem", "versions"},

@@ -23,6 +23,7 @@ type keyRotationResource struct{ client *client }
 
 var (
 	_ resource.ResourceWithConfigure      = (*keyRotationResource)(nil)
+	_ resource.ResourceWithIdentity       = (*keyRotationResource)(nil)
 	_ resource.ResourceWithImportState    = (*keyRotationResource)(nil)
 	_ resource.ResourceWithModifyPlan     = (*keyRotationResource)(nil)
 	_ resource.ResourceWithValidateConfig = (*keyRotationResource)(nil)
@@ -30,6 +31,12 @@ var (
 
 func (r *keyRotationResource) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = typeName + "_key_rotation"
+	resp.ResourceBehavior.MutableIdentity = true // it is completed later if the environment is not known yet
+}
+
+// IdentitySchema is what the resource is known by outside of any one state.
+func (r *keyRotationResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = identitySchema(byKeyID, "Id of the key that is rotated.")
 }
 
 func (r *keyRotationResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
@@ -84,6 +91,7 @@ func (r *keyRotationResource) Create(ctx context.Context, req resource.CreateReq
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan.settle(now))...)
+	r.client.identify(ctx, resp.State, resp.Identity, byKeyID, &resp.Diagnostics)
 	remember(ctx, services.Keys, key.Spec.Name, resp.Private, &resp.Diagnostics)
 	r.client.warnUnattested(&resp.Diagnostics, key)
 	if !plan.PinnedVersion.IsNull() {
@@ -96,6 +104,7 @@ func (r *keyRotationResource) Create(ctx context.Context, req resource.CreateReq
 // Read is the only place with a clock: it decides what is due, and the plan
 // follows from what it says.
 func (r *keyRotationResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	r.client.identify(ctx, req.State, resp.Identity, byKeyID, &resp.Diagnostics)
 	if !r.client.isReady() {
 		return
 	}
@@ -162,6 +171,7 @@ func (r *keyRotationResource) Update(ctx context.Context, req resource.UpdateReq
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan.settle(now))...)
+	r.client.identify(ctx, resp.State, resp.Identity, byKeyID, &resp.Diagnostics)
 	remember(ctx, services.Keys, name, resp.Private, &resp.Diagnostics)
 }
 
@@ -188,8 +198,12 @@ func (r *keyRotationResource) ImportState(ctx context.Context, req resource.Impo
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	id := r.client.asked(ctx, req, byKeyID, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
 	defer r.client.finish(&resp.Diagnostics)
-	key, instance, err := services.Keys.Claim(ctx, keyOf(req.ID))
+	key, instance, err := services.Keys.Claim(ctx, keyOf(id))
 	if err != nil {
 		report(&resp.Diagnostics, err)
 		return
@@ -201,6 +215,9 @@ func (r *keyRotationResource) ImportState(ctx context.Context, req resource.Impo
 	}
 	now.declare(ctx, declared, &resp.Diagnostics)
 	r.show(ctx, &now, key, instance, services.Keys.Now(), &resp.State, &resp.Diagnostics)
+	if !resp.Diagnostics.HasError() {
+		r.client.identify(ctx, resp.State, resp.Identity, byKeyID, &resp.Diagnostics)
+	}
 	r.client.noteImport(ctx, "key/"+key.Spec.Name, "its rotation", &resp.Diagnostics)
 }
 

@@ -23,7 +23,7 @@ const nextVersion = " A change is in place and holds for the *next* version: ver
 
 func (r *keyResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "A cryptographic key in the HSM. It is generated there and its private or secret part never leaves it, " +
+		MarkdownDescription: "A cryptographic key in the HSM. It is generated there, or comes in wrapped (`import`), and its private or secret part never leaves it, " +
 			"unless `extractable` was set, and then only wrapped by another key.\n\n" +
 			"A key has numbered versions; this resource makes the first one. `hsm_key_rotation` makes the others. This resource shows " +
 			"the versions as of its last refresh, which in the apply that rotates the key is *before* the rotation: whatever depends on the " +
@@ -81,6 +81,7 @@ func (r *keyResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *
 					"`retain`: the key stays as it is and works on. In every case a record of the name and its version numbers stays, and numbers go on from there " +
 					"if the name is used again.",
 			},
+			"import": importAttribute(),
 
 			"id": schema.StringAttribute{Computed: true, MarkdownDescription: "The key's name."},
 			"pkcs11_uri": schema.StringAttribute{

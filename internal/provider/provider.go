@@ -17,10 +17,12 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
 	"github.com/hashicorp/terraform-plugin-framework/function"
+	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -160,7 +162,7 @@ func (p *hsmProvider) Configure(ctx context.Context, req provider.ConfigureReque
 	ctx = mask(ctx, pin) // before the first log line
 
 	c := &client{open: p.open, unknown: m.unknown()}
-	resp.ResourceData, resp.DataSourceData, resp.EphemeralResourceData = c, c, c
+	resp.ResourceData, resp.DataSourceData, resp.EphemeralResourceData, resp.ListResourceData, resp.ActionData = c, c, c, c, c
 	if !c.isReady() {
 		tflog.Debug(ctx, "the provider's configuration is not known yet", map[string]any{"unknown": c.unknown})
 		return
@@ -213,6 +215,21 @@ func (p *hsmProvider) DataSources(context.Context) []func() datasource.DataSourc
 		func() datasource.DataSource { return &accessDataSource{} },
 		func() datasource.DataSource { return &accessReportDataSource{} },
 		func() datasource.DataSource { return &auditDataSource{} },
+	}
+}
+
+// ListResources makes this a provider.ProviderWithListResources.
+func (p *hsmProvider) ListResources(context.Context) []func() list.ListResource {
+	return []func() list.ListResource{
+		func() list.ListResource { return &keyListResource{} },
+	}
+}
+
+// Actions makes this a provider.ProviderWithActions.
+func (p *hsmProvider) Actions(context.Context) []func() action.Action {
+	return []func() action.Action{
+		func() action.Action { return &rotateKeyAction{} },
+		func() action.Action { return &revokeKeyVersionAction{} },
 	}
 }
 

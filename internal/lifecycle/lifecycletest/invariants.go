@@ -6,8 +6,7 @@ import (
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
 
-// Violations lists what is not as it must be whenever no verb is under way, on a
-// token with one key.
+// Violations lists what is not as it must be of a key whenever no verb is under way.
 func (m *Memory) Violations(name string) []string {
 	k := m.Key(name)
 	if k == nil {
@@ -55,6 +54,11 @@ func (m *Memory) Violations(name string) []string {
 	}
 	if k.Work != nil {
 		say("work is open: %+v", k.Work)
+	}
+	for other, rec := range m.Records {
+		for _, v := range rec.Body.Versions {
+			known[v.Ref.ID] = known[v.Ref.ID] || other != name
+		}
 	}
 	for id := range m.Objects {
 		if !known[id] {

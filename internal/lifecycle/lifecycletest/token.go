@@ -92,7 +92,7 @@ func (o *Objects) flags() keyring.Operations {
 func (m *Memory) capabilities() keyring.Capabilities {
 	return keyring.Capabilities{
 		Algorithms: map[keyring.Algorithm]keyring.Operations{
-			keyring.ECP256: keyring.Sign | keyring.Verify, keyring.AES256: keyring.Encrypt | keyring.Decrypt,
+			keyring.ECP256: keyring.Sign | keyring.Verify, keyring.AES256: keyring.Encrypt | keyring.Decrypt | keyring.Wrap | keyring.Unwrap,
 			keyring.HMACSHA256: keyring.Sign | keyring.Verify,
 		},
 		RestrictsMechanisms: true, KeepsRecords: true,
@@ -129,7 +129,34 @@ func (t token) Generate(_ context.Context, order lifecycle.Generation) (lifecycl
 	if err != nil {
 		return lifecycle.Generated{}, err
 	}
-	err = t.write(func() { made.Secrets, t.Objects[order.Ref.ID] = 1, made })
+	return t.put(made)
+}
+
+// WrappedMaterial stands for a key of an algorithm, wrapped for any key of the token.
+func WrappedMaterial(a keyring.Algorithm) []byte { return []byte("wrapped " + a) }
+
+// Unwrap opens what WrappedMaterial has made.
+func (t token) Unwrap(_ context.Context, order lifecycle.Generation, what lifecycle.Wrapped) (lifecycle.Generated, error) {
+	leave, err := t.enter()
+	defer leave()
+	if err != nil {
+		return lifecycle.Generated{}, err
+	}
+	if by := t.Objects[what.By.ID]; by == nil || by.Secrets != 1 || !by.Allowed.Has(keyring.Unwrap) || !slices.Equal(what.Material, WrappedMaterial(order.Algorithm)) {
+		return lifecycle.Generated{}, &fault.Error{Kind: fault.Invalid, Op: "import key", Subject: order.Ref.Label, Problem: "The key does not open the material."}
+	}
+	made, err := t.prepare(order)
+	if err != nil {
+		return lifecycle.Generated{}, err
+	}
+	made.Birth = keyring.Birth{Attested: !t.Lies}
+	return t.put(made)
+}
+
+// put puts what was prepared on the token.
+func (t token) put(made *Objects) (lifecycle.Generated, error) {
+	order := made.Order
+	err := t.write(func() { made.Secrets, t.Objects[order.Ref.ID] = 1, made })
 	if err == nil && order.Ref.Pair {
 		err = t.write(func() { made.Publics = 1 })
 	}
@@ -176,11 +203,6 @@ func (t token) Prove(_ context.Context, ref keyring.Ref, recorded keyring.Public
 		return lifecycle.Disproven, nil
 	}
 	return lifecycle.Proven, nil
-}
-
-// Sign computes with what stands for the key's material; it is no signature.
-func (t token) Sign(ctx context.Context, ref keyring.Ref, message []byte) ([]byte, error) {
-	return t.MAC(ctx, ref, message)
 }
 
 // MAC computes with what stands for the key's material.

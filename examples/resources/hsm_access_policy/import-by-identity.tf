@@ -1,0 +1,7 @@
+import {
+  to = hsm_access_policy.market_maker
+  identity = {
+    environment = "prod"
+    name        = "market-maker"
+  }
+}

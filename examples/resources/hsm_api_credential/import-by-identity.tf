@@ -1,0 +1,7 @@
+import {
+  to = hsm_api_credential.bot
+  identity = {
+    environment = "prod"
+    name        = "market-maker"
+  }
+}

@@ -1,0 +1,7 @@
+import {
+  to = hsm_key.invoices
+  identity = {
+    environment = "prod"
+    name        = "invoices"
+  }
+}

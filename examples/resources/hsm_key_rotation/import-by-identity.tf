@@ -1,0 +1,7 @@
+import {
+  to = hsm_key_rotation.invoices
+  identity = {
+    environment = "prod"
+    key_id      = "invoices"
+  }
+}

@@ -1,0 +1,125 @@
+package provider_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
+	"github.com/keystead/terraform-provider-hsm/internal/lifecycle/lifecycletest"
+)
+
+var wrappedOrders = base64.StdEncoding.EncodeToString(lifecycletest.WrappedMaterial(keyring.ECP256))
+
+// importConfig is the argument import of the key "orders".
+var importConfig = values{
+	"wrapped_material_wo": wrappedOrders, "wrapped_material_wo_version": 1, "wrapping_key_id": "transport", "mechanism": "AES_KEY_WRAP_PAD",
+}
+
+// stored is an import without its material, as it is in a state.
+func stored(v values) values { return with(v, "wrapped_material_wo", nil) }
+
+func withTransportKey(t *testing.T) *lifecycletest.Memory {
+	t.Helper()
+	m := lifecycletest.New(newYear)
+	newKey(t, m).apply(values{"name": "transport", "algorithm": "AES_256", "operations": []any{"unwrap"}})
+	return m
+}
+
+func TestImportedKeyLife(t *testing.T) {
+	m := withTransportKey(t)
+	c := newKey(t, m)
+	config := with(keyConfig, "import", importConfig)
+	c.apply(config)
+	if v := version(t, c.state, "1"); v["local"] != false || v["never_extractable"] != false || v["state"] != "active" || v["attested"] != true {
+		t.Errorf("version 1 is %v", v)
+	}
+	if strings.Contains(fmt.Sprint(c.state), wrappedOrders) {
+		t.Error("the material is in the state")
+	}
+	newKey(t, m).importID("orders", config)
+
+	// The material is needed once.
+	c.apply(with(keyConfig, "import", stored(importConfig)))
+	// Where it came from can be written differently.
+	c.apply(with(keyConfig, "import", with(importConfig, "mechanism", "RSA_AES_KEY_WRAP")))
+	if c.state["current_version"] != 1 {
+		t.Errorf("the current version is %v", c.state["current_version"])
+	}
+	// Other material is the next version.
+	renewed := with(keyConfig, "import", with(importConfig, "wrapped_material_wo_version", 2), "tags", values{"team": "a"})
+	first := c.state["public_key_pem"]
+	c.apply(renewed)
+	if c.state["current_version"] != 2 || c.state["public_key_pem"] == first || version(t, c.state, "1")["state"] != "deactivated" || version(t, c.state, "2")["local"] != false {
+		t.Errorf("after the second import the key is %v", c.state)
+	}
+	c.apply(with(renewed, "import", nil))
+	newKey(t, m).importID("orders", with(renewed, "import", nil))
+	c.apply(with(renewed, "import", with(importConfig, "wrapped_material_wo_version", 3)))
+	if c.state["current_version"] != 3 {
+		t.Errorf("the current version is %v", c.state["current_version"])
+	}
+}
+
+// A key that was removed comes back, and takes in new material in the same apply.
+func TestImportedKeyIsRestored(t *testing.T) {
+	m := withTransportKey(t)
+	c := newKey(t, m)
+	config := with(keyConfig, "import", importConfig, "deletion_protection", false)
+	c.apply(config)
+	c.apply(nil)
+	c = newKey(t, m)
+	resp, err := c.ImportResourceState(t.Context(), &tfprotov6.ImportResourceStateRequest{TypeName: "hsm_key", ID: "orders"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	noErrors(t, resp.Diagnostics)
+	renewed := with(config, "import", with(importConfig, "wrapped_material_wo_version", 2))
+	typ := c.resourceType("hsm_key")
+	prior := decode(t, typ, resp.ImportedResources[0].State)
+	planned := c.plan(t, "hsm_key", prior, renewed)
+	noErrors(t, planned.diagnostics)
+	applied, err := c.ApplyResourceChange(t.Context(), &tfprotov6.ApplyResourceChangeRequest{
+		TypeName: "hsm_key", PriorState: encode(t, typ, prior), PlannedState: encode(t, typ, planned.values), Config: encode(t, typ, renewed), PlannedPrivate: resp.ImportedResources[0].Private,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	noErrors(t, applied.Diagnostics)
+	if state := decode(t, typ, applied.NewState); state["current_version"] != 2 || state["enabled"] != true {
+		t.Errorf("the key is %v", state)
+	}
+}
+
+// What cannot be taken in is an error without a state, and leaves no key.
+func TestImportRefuses(t *testing.T) {
+	for name, test := range map[string]struct {
+		change []any
+		says   []string
+	}{
+		"without material":    {[]any{"wrapped_material_wo", nil}, []string{"There is no material", "wrapped_material_wo"}},
+		"foreign material":    {[]any{"wrapped_material_wo", "AAAA"}, []string{"does not open"}},
+		"no such key":         {[]any{"wrapping_key_id", "nobody"}, []string{`no key "nobody"`, "unwrap"}},
+		"a key that does not": {[]any{"mechanism", "RSA_AES_KEY_WRAP"}, []string{"no version that may unwrap"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := withTransportKey(t)
+			c := newKey(t, m)
+			config := with(keyConfig, "import", with(importConfig, test.change...))
+			planned := c.plan(t, "hsm_key", nil, config)
+			state, diagnostics := c.try(nil, planned.values, config)
+			wantDiagnostic(t, diagnostics, "", test.says...)
+			if state != nil || len(m.Objects) != 1 {
+				t.Errorf("the state is %v, and there are %d keys", state, len(m.Objects))
+			}
+			if text := showAll(diagnostics); strings.Contains(text, wrappedOrders) {
+				t.Errorf("the material is in what the user reads:\n%s", text)
+			}
+		})
+	}
+	c := newKey(t, withTransportKey(t))
+	wantDiagnostic(t, c.plan(t, "hsm_key", nil, with(keyConfig, "import", with(importConfig, "mechanism", "RSA_AES_KEY_WRAP"))).diagnostics, "", "no version that may unwrap")
+}
