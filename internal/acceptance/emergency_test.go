@@ -162,6 +162,25 @@ func TestEmergencyCompromisedKey(t *testing.T) {
 	refusesToSign(t, i.token, one)
 }
 
+// TestEmergencyDeletedKey: where the token goes on doing what was switched off, the
+// object is deleted by hand, and the version is revoked after that.
+func TestEmergencyDeletedKey(t *testing.T) {
+	i := newIncident(t)
+	one := i.state("hsm_key_rotation.orders").at("versions", "1", "cka_id")
+	i.token.Tool(t, "--delete-object", "--type", "privkey", "--id", one)
+	i.failing([]string{"plan"}, "no longer on the token")
+
+	i.add("guides/emergency/compromised-key/orders_override.tf")
+	i.apply("-refresh=false")
+	i.noChanges()
+	r := i.state("hsm_key_rotation.orders")
+	r.want(t, "version=2", "versions/1/state=destroyed", "versions/2/state=active")
+	if r.at("versions", "1", "public_key_pem") == "" || r.at("trusted_public_keys", "1") != "" {
+		t.Errorf("version 1 is %s, published is %s", r.at("versions", "1"), r.at("trusted_public_keys"))
+	}
+	mustSign(t, i.token, r.at("versions", "2", "cka_id"), digest)
+}
+
 // TestEmergencyCompromisedSecretKey: what was encrypted with a key that is revoked is
 // read no more; so it is encrypted anew before, in the overlap.
 func TestEmergencyCompromisedSecretKey(t *testing.T) {
