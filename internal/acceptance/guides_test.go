@@ -1,7 +1,6 @@
 package acceptance_test
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -90,7 +89,7 @@ func TestSecretsGuide(t *testing.T) {
 		t.Errorf("Vault was given %d values", len(got))
 	}
 	left := map[string][]byte{}
-	readTree(t, filepath.Join(c.dir), left)
+	readTree(t, c.dir, left)
 	if len(left[filepath.Join(c.dir, "terraform.tfstate")]) == 0 || len(left[filepath.Join(c.dir, "saved.tfplan")]) == 0 {
 		t.Fatal("there is no state or no plan to look into")
 	}
@@ -117,8 +116,6 @@ func TestChangedPIN(t *testing.T) {
 	c.apply()
 	token.Tool(t, "--change-pin", "--new-pin", "7777-new-pin")
 	c.failing([]string{"plan"}, "CKR_PIN_INCORRECT")
-	if err := os.Setenv("HSM_PIN", "7777-new-pin"); err != nil { // restored by attach
-		t.Fatal(err)
-	}
+	t.Setenv("HSM_PIN", "7777-new-pin")
 	c.noChanges()
 }
