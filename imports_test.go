@@ -96,6 +96,7 @@ var rules = map[string]rule{
 
 	"tools/schema":     {internal: []string{"assembly"}, foreign: append([]string{"github.com/hashicorp/terraform-plugin-go/tftypes"}, serving...)},
 	"tools/fuzz":       {},
+	"tools/links":      {},
 	"tools/testreport": {},
 	"tools/tokentable": {internal: []string{"keyring"}},
 }

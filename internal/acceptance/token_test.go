@@ -162,3 +162,38 @@ func look(t *testing.T, token *softhsm.Token) *inventory.Inventory {
 	t.Helper()
 	return inventory.Read(t, softhsm.Module(t), token.Serial, softhsm.PIN)
 }
+
+const vector = "000102030405060708090a0b0c0d0e0f"
+
+// encrypt has pkcs11-tool encrypt the digest with the secret key of a CKA_ID.
+func encrypt(t *testing.T, token client, id string) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	in, out := filepath.Join(dir, "data"), filepath.Join(dir, "sealed")
+	if err := os.WriteFile(in, digest, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	token.Tool(t, "--encrypt", "--id", id, "--mechanism", "AES-CBC-PAD", "--iv", vector, "-i", in, "-o", out)
+	sealed, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sealed
+}
+
+// decrypt has it decrypted again; it returns what the refusal said, if there was one.
+func decrypt(t *testing.T, token client, id string, sealed []byte) (refusal string) {
+	t.Helper()
+	dir := t.TempDir()
+	in, out := filepath.Join(dir, "sealed"), filepath.Join(dir, "data")
+	if err := os.WriteFile(in, sealed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := token.TryTool(t, "--decrypt", "--id", id, "--mechanism", "AES-CBC-PAD", "--iv", vector, "-i", in, "-o", out); err != nil {
+		return said
+	}
+	if plain, err := os.ReadFile(out); err != nil || string(plain) != string(digest) {
+		t.Errorf("decrypted is %q: %v", plain, err)
+	}
+	return ""
+}

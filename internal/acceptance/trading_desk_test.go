@@ -6,7 +6,6 @@ import (
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -23,14 +22,10 @@ import (
 	"time"
 
 	"filippo.io/age"
-	"filippo.io/age/armor"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 
-	"github.com/keystead/terraform-provider-hsm/internal/assembly"
-	"github.com/keystead/terraform-provider-hsm/internal/config"
 	"github.com/keystead/terraform-provider-hsm/internal/credential"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
-	"github.com/keystead/terraform-provider-hsm/internal/secret"
 	"github.com/keystead/terraform-provider-hsm/internal/softhsm"
 )
 
@@ -97,46 +92,13 @@ func (d *desk) hire(names ...string) {
 // open decrypts the bot's secret as the bot does.
 func (d *desk) open() []byte {
 	d.t.Helper()
-	sealed := d.mustRun("output", "-raw", "bot_sealed_secret")
-	plain, err := age.Decrypt(armor.NewReader(strings.NewReader(sealed)), d.bot)
-	if err != nil {
-		d.t.Fatalf("%v\n%s", err, sealed)
-	}
-	text, err := io.ReadAll(plain)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	raw, err := base64.StdEncoding.DecodeString(string(text))
-	if err != nil || len(raw) != sha256.Size {
-		d.t.Fatalf("the sealed secret is %d bytes long: %v", len(raw), err)
-	}
-	return raw
+	return unseal(d.t, d.mustRun("output", "-raw", "bot_sealed_secret"), d.bot)
 }
-
-var request = []byte("POST /orders\n{\"side\":\"buy\"}")
 
 // verify asks the verifier for the workspace's credentials who has signed a request.
 func (d *desk) verify(workspace, keyID string, signature []byte) (credential.Principal, error) {
 	d.t.Helper()
-	token := d.tokens[workspace]
-	services, shut := assembly.Services(config.Settings{
-		ModulePath: token.Module, TokenLabel: token.Label, Environment: workspace, Actor: "gateway@test",
-		PIN: func() (secret.Value, error) { return secret.New(softhsm.PIN), nil },
-	}, d.now)
-	defer func() {
-		if err := shut(); err != nil {
-			d.t.Error(err)
-		}
-	}()
-	all, err := services.Credentials.List(d.t.Context())
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	verifier, err := credential.NewVerifier(workspace, all, services.Keys, d.now)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	return verifier.Verify(d.t.Context(), keyID, request, signature)
+	return d.whoSigned(d.tokens[workspace], workspace, keyID, signature)
 }
 
 // accepted and rejected check who, or why nobody, has signed.
@@ -154,12 +116,6 @@ func (d *desk) rejected(workspace, keyID string, signature []byte, reason creden
 	if rejection, ok := errors.AsType[*credential.Rejection](err); !ok || rejection.Reason != reason {
 		d.t.Errorf("%s is %+v, %v; want it rejected as %s", keyID, who, err, reason)
 	}
-}
-
-func mac(key []byte) []byte {
-	m := hmac.New(sha256.New, key)
-	m.Write(request)
-	return m.Sum(nil)
 }
 
 // effective reads the grants of a policy out of a planned change.

@@ -39,7 +39,9 @@ func TestBring(t *testing.T) {
 	k := must[*keyring.Key](t)(m.Run().Bring(t.Context(), brought(1), material))
 	v := k.Current()
 	if v == nil || v.Birth.Local || v.Birth.NeverExtractable || v.Birth.AlwaysSensitive || v.Ref.Imported != keyring.ECP256 ||
-		!slices.ContainsFunc(k.Chain.All(), func(e history.Entry) bool { return e.What == history.Imported && e.Version == 1 && e.Digest == v.Fingerprint }) {
+		!slices.ContainsFunc(k.Chain.All(), func(e history.Entry) bool {
+			return e.What == history.Imported && e.Version == 1 && e.Digest == v.Fingerprint
+		}) {
 		t.Fatalf("the version is %+v", v)
 	}
 	inOrder(t, m)

@@ -45,13 +45,13 @@ func (d *accessDataSource) Schema(_ context.Context, _ datasource.SchemaRequest,
 			"principal_version": schema.Int64Attribute{Optional: true, Validators: fromOne, MarkdownDescription: "Version that the caller has proven itself with. Default: the newest."},
 			"key_version":       schema.Int64Attribute{Optional: true, Validators: fromOne, MarkdownDescription: "Version of the key to be used. Default: the current one."},
 			"context": schema.SingleNestedAttribute{
-				Optional: true, MarkdownDescription: "What is known of the request. What is not given gets nothing permitted: a condition about it does not hold in a statement that permits, and holds in one that forbids.",
+				Optional: true, MarkdownDescription: "What is known of the request. Default: nothing but the time. What is not given gets nothing permitted: a condition about it does not hold in a statement that permits, and holds in one that forbids.",
 				Attributes: map[string]schema.Attribute{
 					"time":          schema.StringAttribute{Optional: true, Validators: []validator.String{momentValidator{}}, MarkdownDescription: "When it is made (RFC 3339). Default: now."},
-					"source_ip":     schema.StringAttribute{Optional: true, Validators: []validator.String{addressValidator{}}, MarkdownDescription: "Address that it comes from, IPv4 or IPv6."},
-					"payload_bytes": schema.Int64Attribute{Optional: true, Validators: []validator.Int64{int64validator.AtLeast(0)}, MarkdownDescription: "How many bytes are to be worked on."},
+					"source_ip":     schema.StringAttribute{Optional: true, Validators: []validator.String{addressValidator{}}, MarkdownDescription: "Address that it comes from, IPv4 or IPv6. Default: not known."},
+					"payload_bytes": schema.Int64Attribute{Optional: true, Validators: []validator.Int64{int64validator.AtLeast(0)}, MarkdownDescription: "How many bytes are to be worked on. Default: not known."},
 					"mechanism": schema.StringAttribute{
-						Optional: true, Validators: []validator.String{mechanismValidator{}}, MarkdownDescription: "Name of the PKCS#11 mechanism, for example `CKM_ECDSA`.",
+						Optional: true, Validators: []validator.String{mechanismValidator{}}, MarkdownDescription: "Name of the PKCS#11 mechanism, for example `CKM_ECDSA`. Default: not known.",
 					},
 				},
 			},

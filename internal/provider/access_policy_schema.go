@@ -44,11 +44,11 @@ func (r *accessPolicyResource) Schema(_ context.Context, _ resource.SchemaReques
 					"or a digit. A change removes the policy and makes another one; in between it neither permits nor forbids anything.",
 			},
 			"description": schema.StringAttribute{
-				Optional: true, MarkdownDescription: "What the policy is for, in words. A change is in place and changes no access.",
+				Optional: true, MarkdownDescription: "What the policy is for, in words. Default: none. A change is in place and changes no access.",
 			},
 			"tags": schema.MapAttribute{
 				Optional: true, ElementType: types.StringType, Validators: []validator.Map{noNulls{}},
-				MarkdownDescription: "Labels of your own, kept with the policy on the token. A change is in place and changes no access.",
+				MarkdownDescription: "Labels of your own, kept with the policy on the token. Default: none. A change is in place and changes no access.",
 			},
 			"enabled": schema.BoolAttribute{
 				Optional: true, Computed: true, Default: booldefault.StaticBool(true),
@@ -91,7 +91,7 @@ func accessAttributes() map[string]schema.Attribute {
 func statementBlock() schema.ListNestedBlock {
 	return schema.ListNestedBlock{
 		MarkdownDescription: "Permits or forbids something. A request has to match all of a statement: one of its `principals`, one of its `actions`, one of its `keys`, " +
-			"and everything in its `condition`. A change is in place. The order of statements means nothing.",
+			"and everything in its `condition`. Required, unless there is `cedar`. A change is in place, of anything in it too. The order of statements means nothing.",
 		NestedObject: schema.NestedBlockObject{
 			Attributes: map[string]schema.Attribute{
 				"effect": schema.StringAttribute{
@@ -120,24 +120,24 @@ func conditionBlock() schema.SingleNestedBlock {
 	// An empty list would have to mean "from nowhere", and was probably not meant at all.
 	some := []validator.Set{noNulls{}, setvalidator.SizeAtLeast(1)}
 	return schema.SingleNestedBlock{
-		MarkdownDescription: "Narrows the statement to some requests; all that is given has to hold. What is not known of a request gets nothing permitted: a condition about it does not hold where the effect is `permit`, and holds where it is `forbid`.",
+		MarkdownDescription: "Narrows the statement to some requests; all that is given has to hold. Default: all requests. What is not known of a request gets nothing permitted: a condition about it does not hold where the effect is `permit`, and holds where it is `forbid`.",
 		Attributes: map[string]schema.Attribute{
 			"source_cidrs": schema.SetAttribute{
 				Optional: true, ElementType: types.StringType, Validators: some,
-				MarkdownDescription: "The caller's address is in one of these networks, IPv4 or IPv6: `10.0.0.0/8`, `2001:db8::/32`.",
+				MarkdownDescription: "The caller's address is in one of these networks, IPv4 or IPv6: `10.0.0.0/8`, `2001:db8::/32`. Default: from anywhere.",
 			},
-			"not_before": schema.StringAttribute{Optional: true, MarkdownDescription: "From this time on (RFC 3339), for example `2027-01-01T00:00:00Z`."},
-			"not_after":  schema.StringAttribute{Optional: true, MarkdownDescription: "Before this time (RFC 3339). Has to be after `not_before`."},
+			"not_before": schema.StringAttribute{Optional: true, MarkdownDescription: "From this time on (RFC 3339), for example `2027-01-01T00:00:00Z`. Default: from ever."},
+			"not_after":  schema.StringAttribute{Optional: true, MarkdownDescription: "Before this time (RFC 3339). Has to be after `not_before`. Default: for ever."},
 			"max_payload_bytes": schema.Int64Attribute{
-				Optional: true, MarkdownDescription: "The data to be worked on has at most so many bytes.",
+				Optional: true, MarkdownDescription: "The data to be worked on has at most so many bytes. Default: no limit.",
 			},
 			"mechanisms": schema.SetAttribute{
 				Optional: true, ElementType: types.StringType, Validators: some,
-				MarkdownDescription: "One of these PKCS#11 mechanisms is used, for example `CKM_ECDSA`.",
+				MarkdownDescription: "One of these PKCS#11 mechanisms is used, for example `CKM_ECDSA`. Default: any.",
 			},
 		},
 		Blocks: map[string]schema.Block{"hours": schema.SingleNestedBlock{
-			MarkdownDescription: "At these hours, in the civil time of a place, daylight saving time included.",
+			MarkdownDescription: "At these hours, in the civil time of a place, daylight saving time included. Default: at any hour.",
 			// Attributes that the schema requires the framework misses where there is no block either.
 			Validators: []validator.Object{objectvalidator.AlsoRequires(
 				path.MatchRelative().AtName("from"), path.MatchRelative().AtName("to"), path.MatchRelative().AtName("time_zone"),

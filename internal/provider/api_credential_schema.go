@@ -49,7 +49,7 @@ func (r *apiCredentialResource) Schema(_ context.Context, _ resource.SchemaReque
 			},
 			"tags": schema.MapAttribute{
 				Optional: true, ElementType: types.StringType, Validators: []validator.Map{noNulls{}},
-				MarkdownDescription: "Labels of your own. Policies may refer to them (`tag:KEY=VALUE`). A change is in place.",
+				MarkdownDescription: "Labels of your own. Policies may refer to them (`tag:KEY=VALUE`). Default: none. A change is in place.",
 			},
 			"enabled": schema.BoolAttribute{
 				Optional: true, Computed: true, Default: booldefault.StaticBool(true),
@@ -64,7 +64,7 @@ func (r *apiCredentialResource) Schema(_ context.Context, _ resource.SchemaReque
 			},
 			"public_key": schema.StringAttribute{
 				Optional: true,
-				MarkdownDescription: "The caller's public key, for `type = \"public_key\"`: PEM (SubjectPublicKeyInfo) or OpenSSH's format, of Ed25519, ECDSA on P-256 or, in PEM, " +
+				MarkdownDescription: "The caller's public key, for `type = \"public_key\"`, which requires it: PEM (SubjectPublicKeyInfo) or OpenSSH's format, of Ed25519, ECDSA on P-256 or, in PEM, " +
 					"ECDSA on secp256k1. Another key is a new version, in place, and the one before stays accepted for the `overlap`; the same key in another format or with " +
 					"another comment changes nothing. A private key that is given by mistake is refused and shown nowhere.",
 			},
@@ -97,7 +97,7 @@ func (r *apiCredentialResource) Schema(_ context.Context, _ resource.SchemaReque
 			"rotate_when_changed": schema.MapAttribute{
 				Optional: true, ElementType: types.StringType, Validators: []validator.Map{noNulls{}},
 				MarkdownDescription: "Any values; a change of them makes a new version of a shared secret, in the same apply. Adding the argument to a credential that had none, " +
-					"and removing it, rotates nothing.",
+					"and removing it, rotates nothing. Default: none.",
 			},
 			"overlap": schema.StringAttribute{
 				Optional: true, Validators: []validator.String{durationValidator{orZero: true}},
@@ -113,7 +113,7 @@ func (r *apiCredentialResource) Schema(_ context.Context, _ resource.SchemaReque
 				},
 				MarkdownDescription: "Versions to end at once and for good, without overlap: version number to reason (" + quoted(keyring.ReasonNames()) + "; RFC 5280 section 5.3.1). " +
 					"Revoking the newest version of a shared secret makes a new one in the same apply; with a public key the caller is locked out until there is another `public_key`. " +
-					"A change is in place. Taking an entry away undoes nothing.",
+					"Default: none. A change is in place. Taking an entry away undoes nothing.",
 			},
 
 			"id":      schema.StringAttribute{Computed: true, MarkdownDescription: "The credential's name. Known at plan, so that the plan of a policy that refers to it shows the access that it gives."},

@@ -59,7 +59,7 @@ func (r *keyRotationResource) Schema(_ context.Context, _ resource.SchemaRequest
 				Optional: true, ElementType: types.StringType, Validators: []validator.Map{noNulls{}},
 				MarkdownDescription: "Any values; a change of them rotates, in the same apply. `{ algorithm = hsm_key.example.algorithm }` rotates as soon as the " +
 					"key's algorithm changes. Adding the argument to a rotation that had none, and removing it, rotates nothing, " +
-					"and neither does a change while `pinned_version` is set, nor later.",
+					"and neither does a change while `pinned_version` is set, nor later. Default: none.",
 			},
 			"retire_action": schema.StringAttribute{
 				Optional: true, Computed: true, Default: stringdefault.StaticString(string(keyring.RetireDisables)),
@@ -77,7 +77,7 @@ func (r *keyRotationResource) Schema(_ context.Context, _ resource.SchemaRequest
 				},
 				MarkdownDescription: "Versions to end at once and for good, without overlap: version number to reason (" + quoted(keyring.ReasonNames()) + "; RFC 5280 section 5.3.1). " +
 					"With `key_compromise` the version is no longer trusted for anything. Revoking the current version, or one that waits for its activation, rotates in the same apply. " +
-					"Taking an entry away undoes nothing.",
+					"Of any other version a change is in place. Default: none. Taking an entry away undoes nothing.",
 			},
 			"pinned_version": schema.Int64Attribute{
 				Optional: true, Validators: []validator.Int64{int64validator.AtLeast(1)},

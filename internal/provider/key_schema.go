@@ -60,7 +60,7 @@ func (r *keyResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *
 			},
 			"tags": schema.MapAttribute{
 				Optional: true, ElementType: types.StringType, Validators: []validator.Map{noNulls{}},
-				MarkdownDescription: "Labels of your own, kept with the key on the token; the data source `hsm_keys` selects by them. A change is in place.",
+				MarkdownDescription: "Labels of your own, kept with the key on the token; the data source `hsm_keys` selects by them. Default: none. A change is in place.",
 			},
 			"enabled": schema.BoolAttribute{
 				Optional: true, Computed: true, Default: booldefault.StaticBool(true),
@@ -71,7 +71,7 @@ func (r *keyResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *
 				Optional: true, Computed: true, Default: booldefault.StaticBool(true),
 				MarkdownDescription: "Default: `true`, which refuses to remove the key. Removing the block and changing `name` are refused at plan already; " +
 					"`terraform taint` and `-replace` are refused only at apply, because Terraform does not tell the provider of them at plan. It is kept with the key on " +
-					"the token, so it also holds when the whole block is gone. To remove a key, first apply `deletion_protection = false`.",
+					"the token, so it also holds when the whole block is gone. A change is in place. To remove a key, first apply `deletion_protection = false`.",
 			},
 			"on_destroy": schema.StringAttribute{
 				Optional: true, Computed: true, Default: stringdefault.StaticString(string(keyring.DestroyDisables)),
@@ -79,7 +79,7 @@ func (r *keyResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *
 				MarkdownDescription: "What removing the resource does to the key. `disable` (default): the HSM refuses every use, the objects stay; " +
 					"importing the name undoes it. `destroy`: the private or secret keys of all versions are destroyed, which nothing undoes. " +
 					"`retain`: the key stays as it is and works on. In every case a record of the name and its version numbers stays, and numbers go on from there " +
-					"if the name is used again.",
+					"if the name is used again. A change is in place, and has to be applied before the resource is removed.",
 			},
 			"import": importAttribute(),
 

@@ -67,34 +67,34 @@ func (p *hsmProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *
 					"`pkcs11:token=prod?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/run/secrets/pin`. " +
 					"Of its attributes `token`, `serial`, `manufacturer`, `model`, `slot-id`, `module-path`, `pin-source` (a file) and `pin-value` are used; " +
 					"a `pin-value` is saved in Terraform's plan files with the rest of the configuration. " +
-					"Environment variable: `HSM_URI`.",
+					"Environment variable: `HSM_URI`. Default: the token is selected by `module_path` and the arguments beside it.",
 			},
 			"module_path": schema.StringAttribute{
 				Optional: true, Validators: notEmpty,
-				MarkdownDescription: "Path of the PKCS#11 module, the shared library of the HSM's vendor.",
+				MarkdownDescription: "Path of the PKCS#11 module, the shared library of the HSM's vendor. Required, unless `uri` has a `module-path`.",
 			},
 			"module_parameters": schema.StringAttribute{
 				Optional: true, Validators: notEmpty,
 				MarkdownDescription: "Text that the module is initialised with (`pReserved` of `C_Initialize`). Hardly any module takes one; NSS softokn is told in it where its database is: " +
-					"`configdir='sql:/path'`. All provider blocks of a module have to give the same.",
+					"`configdir='sql:/path'`. All provider blocks of a module have to give the same. Default: none.",
 			},
 			"token_label": schema.StringAttribute{
 				Optional: true, Validators: notEmpty,
-				MarkdownDescription: "Label of the token.",
+				MarkdownDescription: "Label of the token. Default: any.",
 			},
 			"token_serial": schema.StringAttribute{
 				Optional: true, Validators: notEmpty,
-				MarkdownDescription: "Serial number of the token, as the token reports it.",
+				MarkdownDescription: "Serial number of the token, as the token reports it. Default: any.",
 			},
 			"slot_id": schema.Int64Attribute{
 				Optional: true, Validators: []validator.Int64{int64validator.AtLeast(0)},
-				MarkdownDescription: "Number of the slot that the token is in. Some modules number their slots anew each time; prefer label or serial.",
+				MarkdownDescription: "Number of the slot that the token is in. Some modules number their slots anew each time; prefer label or serial. Default: any.",
 			},
 			"pin": schema.StringAttribute{
 				Optional: true, Sensitive: true, Validators: notEmpty,
 				MarkdownDescription: "The user PIN. It is tried once: a wrong PIN fails every operation of the run, so that no run can lock the token. " +
 					"Environment variable: `HSM_PIN`. Prefer that, or a `pin-source` in `uri`: " +
-					"Terraform saves a PIN that is written here, or comes from a variable, in plan files.",
+					"Terraform saves a PIN that is written here, or comes from a variable that is not ephemeral, in plan files. Required, in one of these ways.",
 			},
 			"environment": schema.StringAttribute{
 				Optional: true, Validators: notEmpty,

@@ -3,6 +3,8 @@ package provider_test
 import (
 	"bytes"
 	"path"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,6 +57,58 @@ func TestEverythingIsDescribed(t *testing.T) {
 			t.Errorf("%s has no description", name)
 		}
 		described(t, name, schema.Block.Attributes)
+	}
+}
+
+// TestEveryArgumentSaysWhatItDoes: an argument that may be left out says what is so then,
+// and one of a resource what a change of it does.
+func TestEveryArgumentSaysWhatItDoes(t *testing.T) {
+	s := newServer(t)
+	all := map[string]*tfprotov6.Schema{"provider": s.schema.Provider}
+	for name, schema := range s.schema.DataSourceSchemas {
+		all["data source "+name] = schema
+	}
+	for name, schema := range s.schema.EphemeralResourceSchemas {
+		all["ephemeral resource "+name] = schema
+	}
+	for name, schema := range s.schema.ResourceSchemas {
+		all["resource "+name] = schema
+		for _, a := range schema.Block.Attributes {
+			if (a.Required || a.Optional) && !strings.Contains(a.Description, "change") {
+				t.Errorf("resource %s: %s does not say what a change does: %s", name, a.Name, a.Description)
+			}
+		}
+		for _, b := range schema.Block.BlockTypes {
+			if !strings.Contains(b.Block.Description, "change") {
+				t.Errorf("resource %s: %s does not say what a change does: %s", name, b.TypeName, b.Block.Description)
+			}
+		}
+	}
+	for name, schema := range all {
+		saysDefault(t, name, schema.Block)
+	}
+}
+
+var defaults = regexp.MustCompile(`[Dd]efault|[Rr]equire[ds]|Without it`)
+
+func saysDefault(t *testing.T, parent string, block *tfprotov6.SchemaBlock) {
+	t.Helper()
+	attributes := slices.Clone(block.Attributes)
+	for _, a := range block.Attributes {
+		if a.NestedType != nil {
+			attributes = append(attributes, a.NestedType.Attributes...)
+		}
+	}
+	for _, a := range attributes {
+		if a.Optional && !defaults.MatchString(a.Description) {
+			t.Errorf("%s: %s does not say what is so without it: %s", parent, a.Name, a.Description)
+		}
+	}
+	for _, b := range block.BlockTypes {
+		if !defaults.MatchString(b.Block.Description) {
+			t.Errorf("%s: %s does not say what is so without it: %s", parent, b.TypeName, b.Block.Description)
+		}
+		saysDefault(t, path.Join(parent, b.TypeName), b.Block)
 	}
 }
 
