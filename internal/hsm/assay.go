@@ -95,7 +95,7 @@ func (t *Token) publicPoint(ctx context.Context, o cryptoki.Object, a keyring.Al
 	shared, err := t.device.Derive(ctx, base, o.Handle, []cryptoki.Attribute{
 		cryptoki.Ulong(cryptoki.CKA_CLASS, cryptoki.CKO_SECRET_KEY),
 		cryptoki.Ulong(cryptoki.CKA_KEY_TYPE, cryptoki.CKK_GENERIC_SECRET),
-		cryptoki.Ulong(cryptoki.CKA_VALUE_LEN, uint((a.Bits()+7)/8)), //nolint:gosec // it is positive
+		cryptoki.Ulong(cryptoki.CKA_VALUE_LEN, uint((a.Bits()+7)/8)),
 		cryptoki.Bool(cryptoki.CKA_TOKEN, false),
 		cryptoki.Bool(cryptoki.CKA_PRIVATE, true),
 		cryptoki.Bool(cryptoki.CKA_SENSITIVE, false), // it is half of a public key

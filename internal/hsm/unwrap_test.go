@@ -264,7 +264,7 @@ func TestUnwrapRefuses(t *testing.T) {
 func chain(err error) []string {
 	var said []string
 	for err != nil {
-		f, ok := err.(*fault.Error) //nolint:errorlint // one link at a time
+		f, ok := err.(*fault.Error)
 		if !ok {
 			return append(said, err.Error())
 		}

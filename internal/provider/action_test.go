@@ -219,8 +219,8 @@ func TestKeyList(t *testing.T) {
 						t.Fatalf("the resource is %v", result.Resource)
 					}
 					if include {
-						c := &core{server: s, t: t, resource: "hsm_key", state: decode(t, typ, result.Resource)}
-						if want, is := c.plan(t, "hsm_key", states[result.DisplayName], nil), c.state; want.prior["public_key_pem"] != is["public_key_pem"] || want.prior["id"] != is["id"] {
+						is := decode(t, typ, result.Resource)
+						if want := s.plan(t, "hsm_key", states[result.DisplayName], nil); want.prior["public_key_pem"] != is["public_key_pem"] || want.prior["id"] != is["id"] {
 							t.Errorf("the list shows %v", is)
 						}
 					}
