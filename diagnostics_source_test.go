@@ -3,6 +3,7 @@ package main_test
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/printer"
@@ -34,6 +35,8 @@ type source struct {
 	functions map[string][]function
 	strings   map[string]ast.Expr // constants and variables of a package
 	messages  map[message]bool
+	// What is being put into words: a function that calls itself is not gone into again.
+	entered map[*ast.BlockStmt]bool
 }
 
 // function is something that has parameters and a body.
@@ -49,7 +52,7 @@ type function struct {
 // values, and each diagnostic that is added. Where the words are a parameter they are
 // read from the calls.
 func readMessages(t *testing.T) []message {
-	s := &source{t: t, functions: map[string][]function{}, strings: map[string]ast.Expr{}, messages: map[message]bool{}}
+	s := &source{t: t, functions: map[string][]function{}, strings: map[string]ast.Expr{}, messages: map[message]bool{}, entered: map[*ast.BlockStmt]bool{}}
 	for _, file := range goFiles(t, parser.SkipObjectResolution) {
 		if !file.isTest && strings.HasPrefix(file.dir, "internal/") && !slices.Contains(serveTests, file.dir) {
 			s.files = append(s.files, file)
@@ -60,7 +63,8 @@ func readMessages(t *testing.T) []message {
 		s.visit(file)
 	}
 	return slices.SortedFunc(maps.Keys(s.messages), func(a, b message) int {
-		return cmp.Or(cmp.Compare(a.where, b.where), cmp.Compare(a.summary, b.summary), cmp.Compare(a.problem, b.problem), cmp.Compare(a.remedy, b.remedy))
+		return cmp.Or(cmp.Compare(a.where, b.where), cmp.Compare(a.summary, b.summary), cmp.Compare(a.problem, b.problem), cmp.Compare(a.remedy, b.remedy),
+			cmp.Compare(a.kind, b.kind), cmp.Compare(fmt.Sprint(a.hasCause), fmt.Sprint(b.hasCause)))
 	})
 }
 
@@ -420,7 +424,7 @@ func (s *source) called(x *ast.CallExpr, f *function, file goFile, e env) string
 		return ""
 	}
 	for _, g := range s.functions[file.dir+"."+name.Name] {
-		if len(g.body.List) != 1 || g.typ.Results == nil || len(g.typ.Results.List) != 1 || s.text(g.typ.Results.List[0].Type) != "string" {
+		if s.entered[g.body] || len(g.body.List) != 1 || g.typ.Results == nil || len(g.typ.Results.List) != 1 || s.text(g.typ.Results.List[0].Type) != "string" {
 			continue
 		}
 		if r, ok := g.body.List[0].(*ast.ReturnStmt); ok && len(r.Results) == 1 {
@@ -430,6 +434,8 @@ func (s *source) called(x *ast.CallExpr, f *function, file goFile, e env) string
 					inner.values[parameter] = s.render(x.Args[i], f, file, e)
 				}
 			}
+			s.entered[g.body] = true
+			defer delete(s.entered, g.body)
 			return s.render(r.Results[0], &g, g.file, inner)
 		}
 	}
@@ -472,6 +478,11 @@ func (s *source) returned(expr ast.Expr, i int, file goFile) []string {
 	name = name[strings.LastIndex(name, ".")+1:]
 	var said []string
 	for _, f := range s.functions[file.dir+"."+name] {
+		if s.entered[f.body] {
+			continue
+		}
+		s.entered[f.body] = true
+		defer delete(s.entered, f.body)
 		ast.Inspect(f.body, func(n ast.Node) bool {
 			if r, ok := n.(*ast.ReturnStmt); ok && len(r.Results) > i {
 				said = append(said, s.render(r.Results[i], &f, file, env{}))

@@ -8,7 +8,8 @@ import (
 	"os"
 	"os/signal"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6/tf6server"
 
 	"github.com/keystead/terraform-provider-hsm/internal/assembly"
 )
@@ -27,9 +28,11 @@ func main() {
 		tune()
 		go endWithParent(parent, shut)
 	}
-	err := providerserver.Serve(context.Background(), provider, providerserver.ServeOpts{
-		Address: "registry.terraform.io/keystead/hsm", Debug: debug,
-	})
+	var options []tf6server.ServeOpt
+	if debug {
+		options = append(options, tf6server.WithManagedDebug())
+	}
+	err := tf6server.Serve("registry.terraform.io/keystead/hsm", func() tfprotov6.ProviderServer { return newServer(provider()) }, options...)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -13,6 +13,11 @@ func tune() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		// Some 7 KiB are needed for each key: with thousands of them the heap is collected
+		// sooner, and Terraform may run ten providers beside this one.
+		debug.SetMemoryLimit(96 << 20)
+	}
 	if !isLogged(os.Environ()) {
 		// The plugin framework logs several lines for each call, at level TRACE, and leaves
 		// it to the CLI to throw them away, which it does without TF_LOG.

@@ -154,6 +154,7 @@ func readLines(dir string, firsts []int64, from int64, f func(index int64, line 
 			return &fault.Error{
 				Kind: fault.Inconsistent, Op: "read audit log", Subject: subject(dir),
 				Problem: fmt.Sprintf("Record %d is the last before record %d: some are missing, or there are too many.", index-1, firsts[n+1]),
+				Hint:    "Restore the directory from a copy, and find out who can write to it.",
 			}
 		}
 	}

@@ -28,10 +28,10 @@ func (t *Token) signBy(ctx context.Context, ref keyring.Ref, h halves, order lif
 	}
 	switch len(h.secrets) {
 	case 0:
-		return problem(fault.NotFound, "There is no private or secret key of this id on the token.", "")
+		return problem(fault.NotFound, "There is no private or secret key of this id on the token.", "Run a plan, which says what has become of the key.")
 	case 1:
 	default:
-		return problem(fault.Inconsistent, fmt.Sprintf("There are %d private or secret keys of this id on the token.", len(h.secrets)), "")
+		return problem(fault.Inconsistent, fmt.Sprintf("There are %d private or secret keys of this id on the token.", len(h.secrets)), "Find out which one is the impostor, and remove it with the token's own tools.")
 	}
 	secret, public := h.pairUp(h.secrets[0])
 	m, err := newMaterial(ref, secret, public)
@@ -39,7 +39,7 @@ func (t *Token) signBy(ctx context.Context, ref keyring.Ref, h halves, order lif
 		return nil, err
 	}
 	if !slices.Contains(m.algorithm.Schemes(), order.Scheme) {
-		return problem(fault.Invalid, fmt.Sprintf("An %s key does not sign by %s.", m.algorithm, order.Scheme), "")
+		return problem(fault.Invalid, fmt.Sprintf("An %s key does not sign by %s.", m.algorithm, order.Scheme), "Name an algorithm that goes with the key, or none for the usual one.")
 	}
 	known, err := t.device.Mechanisms(ctx)
 	if err != nil {

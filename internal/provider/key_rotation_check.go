@@ -60,21 +60,20 @@ func (c rotationChange) checkPinned(stored map[string]versionModel, has string) 
 	number := strconv.FormatInt(n, 10)
 	v, ok := stored[number]
 	_, trusted := c.prior.TrustedPublicKeys.Elements()[number]
-	why := fault.Error{Kind: fault.Protected, Op: "pin version", Subject: fmt.Sprintf("key %q", name)}
+	refuse := func(kind fault.Kind, problem, hint string) {
+		report(c.diags, &fault.Error{Kind: kind, Op: "pin version", Subject: fmt.Sprintf("key %q", name), Problem: problem, Hint: hint}, path.Root("pinned_version"))
+	}
 	switch state := keyring.State(v.State.ValueString()); {
 	case !ok:
-		why.Kind, why.Problem, why.Hint = fault.Invalid, fmt.Sprintf("There is no version %d.", n), has
+		refuse(fault.Invalid, fmt.Sprintf("There is no version %d.", n), has)
 	case state == keyring.Destroyed, state == keyring.Compromised:
-		why.Problem, why.Hint = fmt.Sprintf("Version %d is %s and can never be active again.", n, state), "Pin another version, or none."
+		refuse(fault.Protected, fmt.Sprintf("Version %d is %s and can never be active again.", n, state), "Pin another version, or none.")
 	case state == keyring.PreActivation:
-		why.Problem, why.Hint = fmt.Sprintf("Version %d waits for its activation: there is nothing to go back to.", n), "Pin an earlier version, or none."
+		refuse(fault.Protected, fmt.Sprintf("Version %d waits for its activation: there is nothing to go back to.", n), "Pin an earlier version, or none.")
 	case state == keyring.Deactivated && !trusted && !v.PublicKeyPEM.IsNull():
-		why.Problem = fmt.Sprintf("The overlap of version %d is over, or the version was revoked: it cannot become active again.", n)
-		why.Hint = "Pin the active version, one within its overlap (see trusted_public_keys), or none."
-	default:
-		return
+		refuse(fault.Protected, fmt.Sprintf("The overlap of version %d is over, or the version was revoked: it cannot become active again.", n),
+			"Pin the active version, one within its overlap (see trusted_public_keys), or none.")
 	}
-	report(c.diags, &why, path.Root("pinned_version"))
 }
 
 // refuseSuperseded refuses changes that ask for something to be done now: an
