@@ -41,6 +41,8 @@ func full() []row {
 		{"start", "serve", "a provider without resources", "ms", 5, atMost(1.2), serve},
 		{"start", "validate", "a provider without resources", "s", 5, atMost(1.2), validate},
 		{"state", "key", "", "bytes", 1, atMost(2048), stateSize},
+		{"audit-records", "32", "", "/s", 5, atLeast(10000), records(32)},
+		{"audit-apply", "1000", "without an audit log", "s", 5, atMost(1.1), audited(1000)},
 	}...)
 }
 
@@ -68,7 +70,9 @@ func quick() []row {
 		{"due-apply", "5 of 50", "nothing due", "s", 3, atMost(5), due(50, 5, (*workdir).apply)},
 		{"scan", "600", "in C", "objects/s", 3, atLeast(0.2), scan(600)},
 		{"sign-P-256", "2", "in C", "/s", 3, atLeast(0.2), sign("P-256", 2)},
-		{"memory", "600", "", "MiB", 1, atMost(1000), memory(600, 0)},
+		{"memory", "600", "", "MiB", 1, atMost(300), memory(600, 0)},
+		{"audit-records", "32", "", "/s", 3, atLeast(500), records(32)},
+		{"audit-apply", "50", "without an audit log", "s", 3, atMost(3), audited(50)},
 		{"start", "serve", "a provider without resources", "ms", 3, atMost(3), serve},
 	}...)
 }
