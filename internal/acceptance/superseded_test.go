@@ -26,7 +26,7 @@ func TestOlderStateRestored(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	wayOut := []string{"orders/1", "superseded", "rotated by orders/2", "terraform state rm ADDRESS", "terraform import ADDRESS orders"}
+	wayOut := []string{"orders/1", "superseded", "orders/2", "terraform state rm ADDRESS", "terraform import ADDRESS orders"}
 	expect(t, c.apply(), wayOut...)
 	revoking := orders(token, "", schedule+`revoke = { "1" = "key_compromise" }`+"\n")
 	c.configure(revoking)

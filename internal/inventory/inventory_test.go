@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -26,9 +27,27 @@ func sound(t *testing.T) *Inventory {
 		i.Objects = append(i.Objects, Object{Class: pkcs11.CKO_PRIVATE_KEY, ID: id, Protects: n == 2}, Object{Class: pkcs11.CKO_PUBLIC_KEY, ID: id, Public: "point of " + id})
 	}
 	k.Versions[1].DeactivatedAt = noon
+	k.Chain = chained("1 generated", "1 activated", "2 generated", "2 activated")
 	i.Keys["orders"] = k
-	i.Others["credential/bot"] = &Record{Generation: 3, Body: json.RawMessage(`{"counter": 1, "versions": {"1": {"fingerprint": "f"}}}`)}
+	i.Others["credential/bot"] = &Record{Generation: 3, Body: bot(1, "f")}
 	return i
+}
+
+// chained is a history of things that happened to versions.
+func chained(happened ...string) (c chain) {
+	var before []byte
+	for n, each := range happened {
+		version, what, _ := strings.Cut(each, " ")
+		before = fmt.Appendf(nil, `{"seq":%d,"what":%q,"version":%s,"prev":%q}`, n+1, what, version, sum(before))
+		c.Entries = append(c.Entries, before)
+	}
+	return c
+}
+
+// bot is the body of a credential's record.
+func bot(counter int, fingerprint string) json.RawMessage {
+	entries, _ := json.Marshal(chained("1 issued").Entries) // of strings and numbers
+	return fmt.Appendf(nil, `{"counter": %d, "versions": {"1": {"fingerprint": %q}}, "chain": {"entries": %s}}`, counter, fingerprint, entries)
 }
 
 func (i *Inventory) without(class uint, id string) {
@@ -50,10 +69,15 @@ func TestFouls(t *testing.T) {
 		"old version signs": {func(i *Inventory) {
 			i.Objects[slices.IndexFunc(i.Objects, func(o Object) bool { return o.ID == "aa" })].Protects = true
 		}, "lets it protect: true"},
-		"another public key":  {func(i *Inventory) { i.Objects[slices.IndexFunc(i.Objects, Object.IsPublic)].Public = "another" }, "is another one"},
-		"no active version":   {func(i *Inventory) { i.Keys["orders"].Versions[2].DeactivatedAt = noon }, "0 active versions"},
-		"two active versions": {func(i *Inventory) { i.Keys["orders"].Versions[1].DeactivatedAt = time.Time{} }, "2 active versions"},
-		"pending":             {func(i *Inventory) { i.Keys["orders"].Versions[2].Pending = true }, "never finished"},
+		"another public key":           {func(i *Inventory) { i.Objects[slices.IndexFunc(i.Objects, Object.IsPublic)].Public = "another" }, "is another one"},
+		"no active version":            {func(i *Inventory) { i.Keys["orders"].Versions[2].DeactivatedAt = noon }, "0 active versions"},
+		"two active versions":          {func(i *Inventory) { i.Keys["orders"].Versions[1].DeactivatedAt = time.Time{} }, "2 active versions"},
+		"entry of the history gone":    {func(i *Inventory) { i.Keys["orders"].Chain = chained("1 generated", "1 activated", "2 activated") }, "when version 2 was [generated"},
+		"entry of the history cut out": {func(i *Inventory) { c := &i.Keys["orders"].Chain; c.Entries = slices.Delete(c.Entries, 1, 2) }, "is torn"},
+		"entry of the history replaced": {func(i *Inventory) {
+			i.Keys["orders"].Chain.Entries[1] = []byte(`{"seq":2,"what":"activated","version":1}`)
+		}, "is torn"},
+		"pending": {func(i *Inventory) { i.Keys["orders"].Versions[2].Pending = true }, "never finished"},
 		"open work": {func(i *Inventory) {
 			i.Keys["orders"].Work = &struct {
 				What string `json:"what"`
@@ -66,10 +90,10 @@ func TestFouls(t *testing.T) {
 		"credential's record gone": {func(i *Inventory) { delete(i.Others, "credential/bot") }, "record credential/bot"},
 		"older record":             {func(i *Inventory) { i.Others["credential/bot"].Generation = 2 }, "generation 3, now 2"},
 		"another fingerprint": {func(i *Inventory) {
-			i.Others["credential/bot"].Body = json.RawMessage(`{"counter": 1, "versions": {"1": {"fingerprint": "g"}}}`)
+			i.Others["credential/bot"].Body = bot(1, "g")
 		}, "another one"},
 		"credential's counter back": {func(i *Inventory) {
-			i.Others["credential/bot"].Body = json.RawMessage(`{"versions": {"1": {"fingerprint": "f"}}}`)
+			i.Others["credential/bot"].Body = bot(0, "f")
 		}, "counter went from 1 to 0"},
 		"removed": {func(i *Inventory) {
 			i.Keys["orders"].Tombstone = &struct {

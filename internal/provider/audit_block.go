@@ -15,25 +15,25 @@ func auditBlock() schema.Block {
 	return schema.SingleNestedBlock{
 		MarkdownDescription: "The audit log: every change, every refusal and every failed login of this environment, in a Merkle tree whose head is signed by a key in the HSM. " +
 			"See the [guide](guides/audit.md). With a log nothing is changed on the token that is not written down first; without, each record on the token " +
-			"still holds its own history.",
+			"still holds its own history. Default: there is no log.",
 		Attributes: map[string]schema.Attribute{
 			"directory": schema.StringAttribute{
 				Optional: true, Validators: notEmpty,
 				MarkdownDescription: "Directory of the log; it is made if it is not there. All runs of an environment have to use the same one. " +
-					"Environment variable: `HSM_AUDIT_DIRECTORY`.",
+					"Environment variable: `HSM_AUDIT_DIRECTORY`. Required, here or there.",
 			},
 		},
 		Blocks: map[string]schema.Block{"mirror": schema.ListNestedBlock{
 			MarkdownDescription: "A place that the log's records are handed on to, from the first one on. Nothing waits for it: what it does not take now the next run delivers, " +
-				"and that it cannot be reached is a warning.",
+				"and that it cannot be reached is a warning. Default: no mirror.",
 			NestedObject: schema.NestedBlockObject{Attributes: map[string]schema.Attribute{
 				"syslog": schema.StringAttribute{
 					Optional: true, Validators: notEmpty,
-					MarkdownDescription: "A syslog receiver (RFC 5424) as a URL: `unix:///dev/log`, `udp://host:514`, `tcp://host:601` (RFC 6587, octet counting) or `tls://host:6514` (RFC 5425).",
+					MarkdownDescription: "A syslog receiver (RFC 5424) as a URL: `unix:///dev/log`, `udp://host:514`, `tcp://host:601` (RFC 6587, octet counting) or `tls://host:6514` (RFC 5425). Required, unless there is a `file`.",
 				},
 				"file": schema.StringAttribute{
 					Optional: true, Validators: notEmpty,
-					MarkdownDescription: "Instead of `syslog`, a file that lines are appended to for a log shipper to follow; the shipper, or logrotate, may rename it.",
+					MarkdownDescription: "Instead of `syslog`, a file that lines are appended to for a log shipper to follow; the shipper, or logrotate, may rename it. Required, unless there is a `syslog`.",
 				},
 				"ca_file": schema.StringAttribute{
 					Optional: true, Validators: notEmpty,

@@ -15,6 +15,7 @@ import (
 )
 
 func (r *certificateRequestResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	const none = " Default: none. A change makes the request anew."
 	list := func(description string, each ...validator.String) schema.ListAttribute {
 		return schema.ListAttribute{
 			Optional: true, ElementType: types.StringType, MarkdownDescription: description,
@@ -29,21 +30,21 @@ func (r *certificateRequestResource) Schema(_ context.Context, _ resource.Schema
 		Attributes: map[string]schema.Attribute{
 			"key_id": schema.StringAttribute{
 				Required: true, Validators: []validator.String{nameValidator{"key"}},
-				MarkdownDescription: "`id` of the `hsm_key`: an RSA, P-256, P-384, P-521 or Ed25519 key that may sign.",
+				MarkdownDescription: "`id` of the `hsm_key`: an RSA, P-256, P-384, P-521 or Ed25519 key that may sign. A change makes the request anew.",
 			},
 			"version": schema.Int64Attribute{
 				Optional: true, Computed: true, Validators: []validator.Int64{int64validator.AtLeast(1)},
-				MarkdownDescription: "Number of the version that signs, and that the certificate is for. Default: the current one, and no other can be named.",
+				MarkdownDescription: "Number of the version that signs, and that the certificate is for. Default: the current one, and no other can be named. A change makes the request anew.",
 			},
 			"algorithm": schema.StringAttribute{
 				Optional: true, Computed: true, Validators: []validator.String{stringvalidator.OneOf(certrequest.SchemeNames()...)},
 				MarkdownDescription: "Signature algorithm by its name in JSON Web Algorithms: `ES256` (P-256), `ES384` (P-384), `ES512` (P-521), `EdDSA` (Ed25519), `RS256`, `RS384`, `RS512` (RSA, PKCS #1 v1.5), " +
-					"`PS256`, `PS384` or `PS512` (RSA-PSS). Default: that of the key, and `RS256` for RSA, unless `allowed_mechanisms` permits another one only.",
+					"`PS256`, `PS384` or `PS512` (RSA-PSS). Default: that of the key, and `RS256` for RSA, unless `allowed_mechanisms` permits another one only. A change makes the request anew.",
 			},
-			"dns_names":    list("DNS names that the certificate is requested for."),
-			"ip_addresses": list("IP addresses that the certificate is requested for."),
-			"uris":         list("URIs that the certificate is requested for."),
-			"allowed_uses": list("Key usages and extended key usages that are requested, by their names in the tls provider, for example `digital_signature` and `server_auth`. Default: none are asked for, and the authority decides.",
+			"dns_names":    list("DNS names that the certificate is requested for." + none),
+			"ip_addresses": list("IP addresses that the certificate is requested for." + none),
+			"uris":         list("URIs that the certificate is requested for." + none),
+			"allowed_uses": list("Key usages and extended key usages that are requested, by their names in the tls provider, for example `digital_signature` and `server_auth`. Default: none are asked for, and the authority decides. A change makes the request anew.",
 				stringvalidator.OneOf(certrequest.UseNames()...)),
 			"id":               schema.StringAttribute{Computed: true, MarkdownDescription: "The key's name."},
 			"cert_request_pem": schema.StringAttribute{Computed: true, MarkdownDescription: "The request in PEM (`CERTIFICATE REQUEST`)."},
@@ -55,17 +56,17 @@ func (r *certificateRequestResource) Schema(_ context.Context, _ resource.Schema
 
 func subjectBlock() schema.Block {
 	text := func(description string) schema.StringAttribute {
-		return schema.StringAttribute{Optional: true, Validators: []validator.String{stringvalidator.LengthAtLeast(1)}, MarkdownDescription: description}
+		return schema.StringAttribute{Optional: true, Validators: []validator.String{stringvalidator.LengthAtLeast(1)}, MarkdownDescription: description + " Default: none."}
 	}
 	return schema.ListNestedBlock{
-		MarkdownDescription: "The subject of the certificate; at most one block. Default: an empty subject.",
+		MarkdownDescription: "The subject of the certificate; at most one block. Default: an empty subject. A change makes the request anew.",
 		Validators:          []validator.List{listvalidator.SizeAtMost(1)},
 		NestedObject: schema.NestedBlockObject{Attributes: map[string]schema.Attribute{
 			"common_name":         text("Common name (CN)."),
 			"organization":        text("Organization (O)."),
 			"organizational_unit": text("Organizational unit (OU)."),
 			"street_address": schema.ListAttribute{
-				Optional: true, ElementType: types.StringType, MarkdownDescription: "Street address, line by line (STREET).",
+				Optional: true, ElementType: types.StringType, MarkdownDescription: "Street address, line by line (STREET). Default: none.",
 			},
 			"locality":      text("Locality, such as a town (L)."),
 			"province":      text("Province or state (ST)."),

@@ -41,11 +41,11 @@ func importAttribute() schema.SingleNestedAttribute {
 			"(`C_UnwrapKey`). In clear it is never outside the HSM again, and never in the provider; its version says `local = false`. It is not extractable. " +
 			"Possible for every algorithm but `ED25519` and `ED448`. How to wrap is in the guide *Bring your own key*.\n\n" +
 			"Later versions are generated in the HSM if an `hsm_key_rotation` makes them, or come with a new `wrapped_material_wo_version`. Adding the block to a key that exists is the " +
-			"same: a next version. Removing it changes nothing about the key.",
+			"same: a next version. Removing it changes nothing about the key. Default: the key is generated in the HSM.",
 		Attributes: map[string]schema.Attribute{
 			"wrapped_material_wo": schema.StringAttribute{
 				Optional: true, WriteOnly: true, Sensitive: true, Validators: []validator.String{materialValidator{}},
-				MarkdownDescription: "The wrapped key, in base64. Write-only: it is in no plan and no state. Needed in the run that takes it in, and may be left out afterwards. " +
+				MarkdownDescription: "The wrapped key, in base64. Write-only: it is in no plan and no state. Required in the run that takes it in, and may be left out afterwards. " +
 					"A secret key is wrapped as it is, a private key as PKCS#8 in DER.",
 			},
 			"wrapped_material_wo_version": schema.Int64Attribute{

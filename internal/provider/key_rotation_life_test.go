@@ -336,7 +336,7 @@ func TestSuperseded(t *testing.T) {
 		t.Errorf("the instance in charge has version %v", other.state["version"])
 	}
 	p := r.plan(t, r.resource, r.state, with(rotationConfig, "revoke", values{"3": "key_compromise"}))
-	wantDiagnostic(t, p.diagnostics, "revoke", "ERROR", "rotated by orders/3", "orders/1, is superseded", "terraform import ADDRESS orders")
+	wantDiagnostic(t, p.diagnostics, "revoke", "ERROR", "orders/3, is in charge", "orders/1, is superseded", "terraform import ADDRESS orders")
 
 	r.importID("orders", rotationConfig) // the way out: the other one is removed, and this one takes charge
 	r.want(values{"superseded": false, "id": "orders/3", "version": 3})

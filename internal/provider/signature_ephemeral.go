@@ -37,12 +37,12 @@ func (e *signatureEphemeral) Schema(_ context.Context, _ ephemeral.SchemaRequest
 	maps.Copy(attributes, map[string]schema.Attribute{
 		"message": schema.StringAttribute{
 			Optional: true, Validators: []validator.String{base64Validator{}, stringvalidator.ExactlyOneOf(path.MatchRoot("digest"))},
-			MarkdownDescription: "What is signed, as base64: `base64encode(\"…\")` or `filebase64(\"…\")`. Exactly one of `message` and `digest` has to be there.",
+			MarkdownDescription: "What is signed, as base64: `base64encode(\"…\")` or `filebase64(\"…\")`. Required, unless there is a `digest`.",
 		},
 		"digest": schema.StringAttribute{
 			Optional: true, Validators: []validator.String{base64Validator{}},
 			MarkdownDescription: "The hash of what is signed, as base64, for example `filebase64sha256(\"…\")`; by the hash of the signature algorithm. Not for Ed25519, Ed448 and HMAC keys, " +
-				"which sign the message itself.",
+				"which sign the message itself. Required, unless there is a `message`.",
 		},
 		"signature": schema.StringAttribute{
 			Computed: true, MarkdownDescription: "The signature, or the HMAC, as base64. An ECDSA signature is in the form of X.509, TLS and openssl (ASN.1 DER).",
