@@ -69,11 +69,11 @@ func FuzzCheckpoint(f *testing.F) {
 		f.Fatal(err)
 	}
 	notes, err := view.Checkpoints()
-	if err != nil || len(notes) == 0 {
+	if err != nil || len(notes.All) == 0 {
 		f.Fatal(notes, err)
 	}
 	text := func(note []byte) string { before, _, _ := strings.Cut(string(note), "\n\n"); return before }
-	for _, note := range notes {
+	for _, note := range notes.All {
 		f.Add(note)
 		signed[text(note)] = true
 	}
@@ -156,7 +156,7 @@ func FuzzProof(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		size, err := strconv.ParseInt(strings.Split(string(notes[len(notes)-1]), "\n")[1], 10, 64)
+		size, err := strconv.ParseInt(strings.Split(string(notes.Newest()), "\n")[1], 10, 64)
 		if err != nil {
 			t.Fatal(err)
 		}

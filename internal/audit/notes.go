@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -54,20 +55,49 @@ func readNotes(dir string) (text []byte, notes [][]byte, whole int, err error) {
 	return text, notes, whole, nil
 }
 
+// Notes are the checkpoints of a log, as they are kept.
+type Notes struct {
+	All       [][]byte // as they were added, the oldest first
+	Published []byte   // the newest one alone; nil if it is not kept
+}
+
+// Stray is the published checkpoint if it is not among the others: somebody has cut them off.
+func (n Notes) Stray() []byte {
+	if slices.ContainsFunc(n.All, func(note []byte) bool { return bytes.Equal(note, n.Published) }) {
+		return nil
+	}
+	return n.Published
+}
+
+// Newest is the checkpoint that covers most, nil if there is none. Nothing is verified.
+func (n Notes) Newest() []byte {
+	newest := n.Published
+	for _, note := range n.All {
+		if newest == nil || noteSize(note) > noteSize(newest) {
+			newest = note
+		}
+	}
+	return newest
+}
+
+func allNotes(dir string) (n Notes, err error) {
+	// The published one first: it is written last.
+	n.Published, err = os.ReadFile(filepath.Join(dir, newestName))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return n, unusable(dir, "The newest checkpoint cannot be read.", err)
+	}
+	_, n.All, _, err = readNotes(dir)
+	return n, err
+}
+
 // newestCheckpoint returns the size that the newest checkpoint is of, 0 if there is none.
 func newestCheckpoint(dir string) (int64, error) {
-	_, notes, _, err := readNotes(dir)
-	if err != nil || len(notes) == 0 {
-		return 0, err
-	}
-	return noteSize(notes[len(notes)-1]), nil
+	notes, err := allNotes(dir)
+	return noteSize(notes.Newest()), err
 }
 
 // Checkpoints returns all checkpoints, see Store.
-func (d *Directory) Checkpoints() ([][]byte, error) {
-	_, notes, _, err := readNotes(d.dir)
-	return notes, err
-}
+func (d *Directory) Checkpoints() (Notes, error) { return allNotes(d.dir) }
 
 // AddCheckpoint stores a checkpoint, see Store. Killed in it, the file of the newest one
 // alone may be the one before.
@@ -155,10 +185,7 @@ func (v *View) Lines(from int64, f func(index int64, line []byte) bool) error {
 }
 
 // Checkpoints returns all checkpoints, see Store.
-func (v *View) Checkpoints() ([][]byte, error) {
-	_, notes, _, err := readNotes(v.dir)
-	return notes, err
-}
+func (v *View) Checkpoints() (Notes, error) { return allNotes(v.dir) }
 
 func notFound(dir string) error {
 	return &fault.Error{

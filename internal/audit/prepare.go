@@ -83,11 +83,11 @@ func (l *Log) inspect(ctx context.Context) (f found, err error) {
 	if err != nil {
 		return f, err
 	}
-	f.notes = len(notes)
+	f.notes = len(notes.All)
 	if err := l.holdToCheckpoint(f.store, notes, keys); err != nil {
 		return f, err
 	}
-	f.state, err = l.stateOf(f.store, f.known, len(notes), len(keys))
+	f.state, err = l.stateOf(f.store, f.known, len(notes.All), len(keys))
 	return f, err
 }
 
@@ -170,15 +170,22 @@ func (l *Log) prepare(ctx context.Context, answer func(store Store, known []Even
 	return nil
 }
 
-// holdToCheckpoint makes sure that the newest checkpoint is signed, and that the records are
-// those that it was made of.
-func (l *Log) holdToCheckpoint(store Store, notes [][]byte, keys []Key) error {
-	if len(notes) == 0 {
+// holdToCheckpoint makes sure that the newest checkpoint is signed, that the records are those
+// that it was made of, and that there is none which was published and is not among the others.
+func (l *Log) holdToCheckpoint(store Store, notes Notes, keys []Key) error {
+	if notes.Newest() == nil {
 		return nil
 	}
-	c, err := ReadCheckpoint(l.Environment, notes[len(notes)-1], keys)
+	c, err := ReadCheckpoint(l.Environment, notes.Newest(), keys)
 	if err != nil {
 		return err
+	}
+	if stray := notes.Stray(); stray != nil {
+		return &fault.Error{
+			Kind: fault.Inconsistent, Op: "use audit log", Subject: "audit log",
+			Problem: fmt.Sprintf("The checkpoint of %d records that was published is not among the others: the file %s was cut off, or changed.", noteSize(stray), notesName),
+			Hint:    "Put that file back, from a backup of the directory, and look into it with `terraform-provider-hsm audit verify`. As long as it is like this nothing is changed on the token.",
+		}
 	}
 	root, err := tlog.TreeHash(c.Size, store)
 	if err != nil {

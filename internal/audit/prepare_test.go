@@ -68,6 +68,14 @@ func (d *desk) goesOn(seq int, accepted int) {
 	}
 }
 
+// unsign takes every checkpoint away.
+func (d *desk) unsign() {
+	d.tb.Helper()
+	if err := errors.Join(os.Remove(filepath.Join(d.dir, "checkpoints")), os.Remove(filepath.Join(d.dir, "checkpoint"))); err != nil {
+		d.tb.Fatal(err)
+	}
+}
+
 func (d *desk) copyTo(dir string) {
 	d.tb.Helper()
 	if err := os.CopyFS(dir, os.DirFS(d.dir)); err != nil {
@@ -133,9 +141,7 @@ func TestLostLogIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.refused("not signed by an audit key")
-	if err := errors.Join(os.Remove(filepath.Join(d.dir, "checkpoints"))); err != nil {
-		t.Fatal(err)
-	}
+	d.unsign()
 	d.put(audit.Event{Subject: "key/.audit", Steps: []audit.Step{{Seq: 1, What: "generated", Version: 1}}, Head: "k"})
 	d.now = d.now.Add(time.Minute)
 	d.put(d.token["key/orders"])
@@ -165,9 +171,7 @@ func TestFirstCheckpoint(t *testing.T) {
 	}
 	_ = l.Close(t.Context())
 	d.put(audit.Event{Subject: "key/.audit", Steps: []audit.Step{{Seq: 1, What: "generated", Version: 1}}, Head: "k"})
-	if err := os.Remove(filepath.Join(d.dir, "checkpoints")); err != nil {
-		t.Fatal(err)
-	}
+	d.unsign()
 	l = d.log()
 	if err := l.Prepare(t.Context()); err == nil || !strings.Contains(err.Error(), "key/.audit") {
 		t.Errorf("the log says nothing of its key: %v", err)
@@ -196,9 +200,7 @@ func TestBegunTwice(t *testing.T) {
 func TestNoCheckpoint(t *testing.T) {
 	d := newTokenDesk(t)
 	d.fill(2)
-	if err := os.Remove(filepath.Join(d.dir, "checkpoints")); err != nil {
-		t.Fatal(err)
-	}
+	d.unsign()
 	if _, problems := d.verify(); len(problems) != 1 || !strings.HasPrefix(problems[0], "1: it is a change, and there is no checkpoint") {
 		t.Errorf("%q", problems)
 	}

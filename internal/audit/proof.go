@@ -12,17 +12,18 @@ import (
 
 // Prove returns the line of a record, and the proof that it is in the tree of the newest
 // checkpoint, as a text (C2SP tlog-proof) that ends with the checkpoint. A record that no
-// checkpoint covers yet is fault.NotFound. Nothing is verified here: the proof is.
+// checkpoint covers yet is fault.NotFound, one that the checkpoint's root does not go with
+// fault.Inconsistent. Whose signature the checkpoint has is for whoever is given the proof.
 func Prove(r Reader, index int64) (line []byte, proof string, err error) {
 	notes, err := r.Checkpoints()
 	if err != nil {
 		return nil, "", err
 	}
 	subject := fmt.Sprintf("record %d", index)
-	if len(notes) == 0 {
+	newest := notes.Newest()
+	if newest == nil {
 		return nil, "", &fault.Error{Kind: fault.NotFound, Op: "prove record", Subject: subject, Problem: "There is no checkpoint yet.", Hint: "A run that changes something signs one at its end."}
 	}
-	newest := notes[len(notes)-1]
 	size := noteSize(newest)
 	if index < 0 || index >= size {
 		return nil, "", &fault.Error{
@@ -56,6 +57,12 @@ func Prove(r Reader, index int64) (line []byte, proof string, err error) {
 			Hint: "Look into it with `terraform-provider-hsm audit verify`.", Cause: err,
 		}
 	}
+	if err := holds(path, line, index, newest); err != nil {
+		return nil, "", &fault.Error{
+			Kind: fault.Inconsistent, Op: "prove record", Subject: subject, Problem: fmt.Sprintf("It cannot be proved: the records are not those that were there when the checkpoint of %d records was signed.", size),
+			Hint: "Look into it with `terraform-provider-hsm audit verify`.", Cause: err,
+		}
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "c2sp.org/tlog-proof@v1\nindex %d\n", index)
 	for _, h := range path {
@@ -63,4 +70,13 @@ func Prove(r Reader, index int64) (line []byte, proof string, err error) {
 	}
 	b.WriteString("\n" + string(newest))
 	return line, b.String(), nil
+}
+
+// holds checks a proof as whoever is given it does.
+func holds(path tlog.RecordProof, line []byte, index int64, note []byte) error {
+	c, err := parseCheckpoint(string(note))
+	if err != nil {
+		return err
+	}
+	return tlog.CheckRecord(path, c.Size, c.Root, index, tlog.RecordHash(line))
 }

@@ -23,8 +23,8 @@ type Store interface {
 	// ReadHashes makes this the tlog.HashReader of the tree over the lines. Whoever wants
 	// to be sure of them computes them from the lines.
 	tlog.HashReader
-	// Checkpoints returns all checkpoints, the oldest first, as they were added.
-	Checkpoints() ([][]byte, error)
+	// Checkpoints returns all checkpoints.
+	Checkpoints() (Notes, error)
 	// AddCheckpoint stores a checkpoint, durably on return. One that is smaller than the
 	// newest is left out: another process was faster.
 	AddCheckpoint(size int64, note []byte) error

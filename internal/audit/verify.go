@@ -13,8 +13,8 @@ import (
 type Reader interface {
 	// Lines calls f with each line from an index on, until it returns false.
 	Lines(from int64, f func(index int64, line []byte) bool) error
-	// Checkpoints returns all checkpoints, the oldest first.
-	Checkpoints() ([][]byte, error)
+	// Checkpoints returns all checkpoints.
+	Checkpoints() (Notes, error)
 }
 
 // Leaves is a Reader that also has the hash that each line had when it was written. By it
@@ -163,7 +163,8 @@ func (p Problem) rank() int {
 }
 
 // readCheckpoints checks the signatures. What nobody signed says nothing.
-func (v *verification) readCheckpoints(notes [][]byte) {
+func (v *verification) readCheckpoints(kept Notes) {
+	notes := kept.All
 	v.Checkpoints = len(notes)
 	before := int64(0)
 	for n, text := range notes {
@@ -177,6 +178,12 @@ func (v *verification) readCheckpoints(notes [][]byte) {
 		}
 		before = max(before, c.Size)
 		v.due = append(v.due, c)
+	}
+	if stray := kept.Stray(); stray != nil {
+		v.say(none, "the checkpoint of %d records that was published is not among the others: the file %s was cut off, or changed", noteSize(stray), notesName)
+		if c, err := ReadCheckpoint(v.want.Environment, stray, v.want.Keys); err == nil {
+			v.due = append(v.due, c)
+		}
 	}
 	for n, text := range v.want.Kept {
 		c, err := ReadCheckpoint(v.want.Environment, text, v.want.Keys)

@@ -228,6 +228,55 @@ func TestForgedCheckpoints(t *testing.T) {
 	}
 }
 
+// TestCheckpointsCutOff: who takes the last checkpoints out of their file, and rewrites or cuts
+// off what they covered, has forgotten the one that was published.
+func TestCheckpointsCutOff(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(lines []string) []string
+		want   string
+	}{
+		"rewritten": {func(lines []string) []string {
+			lines[22] = strings.Replace(lines[22], "ada@build", "eve@build", 1)
+			return lines
+		}, "20: it or one after it, before record 24, is not the one"},
+		"cut off":   {func(lines []string) []string { return lines[:20] }, "20: it is missing, and all after it"},
+		"untouched": {func(lines []string) []string { return lines }, "-1: the checkpoint of 24 records that was published is not among the others"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			d.fill(12)
+			d.setLines(tc.change(d.lines()))
+			d.cutCheckpoints("terraform-provider-hsm/prod\n24\n")
+			if err := os.Remove(filepath.Join(d.dir, "tree")); err != nil {
+				t.Fatal(err)
+			}
+			if _, problems := d.verify(); len(problems) == 0 || !strings.HasPrefix(problems[0], tc.want) {
+				t.Errorf("%q", problems)
+			}
+			d.refused("")
+			d.discloses(false)
+		})
+	}
+}
+
+// cutCheckpoints takes out of the file of all checkpoints the one that begins like this, and
+// those after it.
+func (d *desk) cutCheckpoints(from string) {
+	d.tb.Helper()
+	name := filepath.Join(d.dir, "checkpoints")
+	text, err := os.ReadFile(name)
+	if err != nil {
+		d.tb.Fatal(err)
+	}
+	before, _, found := strings.Cut(string(text), from)
+	if !found {
+		d.tb.Fatalf("%s", text)
+	}
+	if err := os.WriteFile(name, []byte(before), 0o600); err != nil {
+		d.tb.Fatal(err)
+	}
+}
+
 // TestCheckpointsInDisorder: checkpoints are good, and not where they were.
 func TestCheckpointsInDisorder(t *testing.T) {
 	d := newDesk(t)
@@ -313,6 +362,14 @@ func TestProve(t *testing.T) {
 	}
 	if _, _, err := audit.Prove(view, 14); !fault.Is(err, fault.NotFound) {
 		t.Errorf("%v", err)
+	}
+	lines := d.lines()
+	lines[3] = strings.Replace(lines[3], "ada@build", "eve@build", 1)
+	d.setLines(lines)
+	for _, index := range []int64{3, 5} { // the changed one, and one beside it
+		if _, _, err := audit.Prove(view, index); !fault.Is(err, fault.Inconsistent) {
+			t.Errorf("record %d: %v", index, err)
+		}
 	}
 }
 

@@ -142,7 +142,7 @@ func (m *auditDataModel) read(ctx context.Context, services *Services) error {
 
 func (m *auditDataModel) readCheckpoint(ctx context.Context, services *Services, view *audit.View) error {
 	notes, err := view.Checkpoints()
-	if err != nil || len(notes) == 0 {
+	if err != nil || notes.Newest() == nil {
 		return err
 	}
 	keys, err := services.Audit.Keys.Keys(ctx)
@@ -150,7 +150,7 @@ func (m *auditDataModel) readCheckpoint(ctx context.Context, services *Services,
 		return err
 	}
 	environment := services.Policies.Environment.Name()
-	c, err := audit.ReadCheckpoint(environment, notes[len(notes)-1], keys)
+	c, err := audit.ReadCheckpoint(environment, notes.Newest(), keys)
 	if err != nil {
 		return err
 	}
