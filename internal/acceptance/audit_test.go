@@ -372,6 +372,42 @@ func TestAuditTakenAway(t *testing.T) {
 	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token.")
 }
 
+// TestAuditRewritten: who may write to the directory, and cuts the checkpoints back, can write
+// the last records anew; the histories on the token tell otherwise.
+func TestAuditRewritten(t *testing.T) {
+	token := softhsm.New(t, "acceptance")
+	a := newAudited(t, token, orders(token, "", schedule))
+	a.apply()
+	older := a.dir + ".older"
+	if err := os.CopyFS(older, os.DirFS(a.dir)); err != nil {
+		t.Fatal(err)
+	}
+	a.apply("-replace=hsm_key_rotation.orders")
+	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token.")
+	records := filepath.Join(a.dir, "records-000000000000.jsonl")
+	text, err := os.ReadFile(records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(filepath.Join(older, "records-000000000000.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rewritten := append(before, bytes.ReplaceAll(text[len(before):], []byte("ada"), []byte("eve"))...)
+	if err := os.WriteFile(records, rewritten, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"checkpoints", "checkpoint"} {
+		if err := os.Rename(filepath.Join(older, name), filepath.Join(a.dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Remove(filepath.Join(a.dir, "tree")); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, a.audit(1, "verify"), fmt.Sprintf("record %d: it tells of key/orders, entry", bytes.Count(before, []byte("\n"))), `done by "eve`, `and the history on the token has "ada`)
+}
+
 // TestAuditMirrors: what the log holds comes to a file and to a receiver; one that cannot be
 // reached is a warning.
 func TestAuditMirrors(t *testing.T) {

@@ -82,8 +82,11 @@ type Log struct {
 func New(c Config) *Log { return &Log{Config: c, noted: map[string]bool{}} }
 
 // every is how many records a checkpoint has to come after at the latest. A log that has
-// gone twice as far without one takes no more.
-const every = 1000
+// unsigned records without one takes no more.
+const (
+	every    = 1000
+	unsigned = 3 * every
+)
 
 // Operation is something that was begun; its outcome has to be recorded.
 type Operation struct {
@@ -273,7 +276,7 @@ func (l *Log) appendTo(_ context.Context, store Store, e Event) error {
 	l.signing.Lock()
 	defer l.signing.Unlock()
 	l.begun = true
-	if e.Phase == Intent && index-l.signed > 2*every+1000 {
+	if e.Phase == Intent && index-l.signed > unsigned {
 		return &fault.Error{
 			Kind: fault.Unavailable, Op: "record intent", Subject: "audit log", Problem: fmt.Sprintf("%d records are not covered by a checkpoint, as none could be signed.", index+1-l.signed),
 			Hint: "Find out why the audit key does not sign, and run again.",
@@ -303,7 +306,7 @@ func (l *Log) signLocked(ctx context.Context, least int64) error {
 	l.opening.Lock()
 	store := l.store
 	l.opening.Unlock()
-	if store == nil || !l.ready.Load() || !l.begun {
+	if store == nil || !l.ready.Load() {
 		return nil
 	}
 	size := store.Size()
@@ -327,9 +330,11 @@ func (l *Log) signLocked(ctx context.Context, least int64) error {
 
 // Close signs what is not signed yet, and lets go of the store. A refusal in a process that
 // changed nothing else waits for the next checkpoint.
-func (l *Log) Close(ctx context.Context) error {
+func (l *Log) Close(ctx context.Context) (err error) {
 	l.signing.Lock()
-	err := l.signLocked(ctx, 1)
+	if l.begun {
+		err = l.signLocked(ctx, 1)
+	}
 	l.signing.Unlock()
 	l.opening.Lock()
 	defer l.opening.Unlock()

@@ -156,11 +156,10 @@ func (l *Log) prepare(ctx context.Context, answer func(store Store, known []Even
 		return err
 	}
 	l.ready.Store(true)
-	if f.notes > 0 {
-		return nil
-	}
-	// A log without a checkpoint is believed only as long as nothing was done under it. So
-	// it gets its first one now: killed before, the next run finds nothing but the key.
+	// What earlier runs have left unsigned, refusals or all that a killed one did, is signed
+	// before anything is changed: so no change stands behind unsigned ones of another run. A
+	// log without any checkpoint is believed only as long as nothing was done under it: it gets
+	// its first one now, and killed before, the next run finds nothing but the key.
 	l.signing.Lock()
 	defer l.signing.Unlock()
 	if err := l.signLocked(ctx, 1); err != nil {

@@ -30,6 +30,18 @@ type Step struct {
 	Digest  string `json:"digest,omitempty"` // SHA-256 in hexadecimal: of a public key, of a policy
 }
 
+// String is a step in a few words.
+func (s Step) String() string {
+	text := s.What
+	if s.Version != 0 {
+		text += " version " + strconv.Itoa(s.Version)
+	}
+	if s.Reason != "" {
+		text += " (" + s.Reason + ")"
+	}
+	return text
+}
+
 // The steps by which a version comes about, as histories call them.
 const (
 	stepGenerated = "generated"
@@ -228,14 +240,7 @@ func (e Event) encode() ([]byte, error) {
 func (e Event) message() string {
 	var parts []string
 	for _, s := range e.Steps {
-		part := s.What
-		if s.Version != 0 {
-			part += " version " + strconv.Itoa(s.Version)
-		}
-		if s.Reason != "" {
-			part += " (" + s.Reason + ")"
-		}
-		parts = append(parts, part)
+		parts = append(parts, s.String())
 	}
 	if len(parts) == 0 {
 		parts = []string{e.Operation}

@@ -8,6 +8,9 @@ import (
 
 // holdToToken compares what the log says with what is on the token.
 func (v *verification) holdToToken() {
+	for _, subject := range slices.Sorted(maps.Keys(v.known)) {
+		v.problems = append(v.problems, v.known[subject].disputed...)
+	}
 	for _, d := range v.differences() {
 		v.follow(d.record, "%s", d.text)
 	}

@@ -39,6 +39,9 @@ type Expectation struct {
 	Kept [][]byte
 	// Token is where the histories on the token stand, by subject; nil if it was not asked.
 	Token map[string]Standing
+	// Entries are those of the histories on the token, by subject and number, as far as they
+	// are kept.
+	Entries map[string]map[int]Entry
 	// Versions are those on the token, by subject and number, each with its fingerprint as
 	// the record there has it.
 	Versions map[string]map[int]string
@@ -110,6 +113,7 @@ type account struct {
 	standing Standing         // after the last success
 	maybe    map[string]int64 // heads that it may have come to, by the record that says so
 	made     map[int]making   // how versions came about
+	disputed []Problem        // where the token's history says something else
 }
 
 // making is what the log tells of how a version came about.
@@ -131,6 +135,7 @@ type verification struct {
 	problems []Problem
 	open     map[string]Event
 	unsigned bool // it was said that there is no checkpoint
+	runs     coverage
 	changed  bool // a record was found to be another one than was written
 }
 
@@ -243,6 +248,7 @@ func (v *verification) take(index int64, line []byte) {
 	case e.Environment != v.want.Environment && e.Phase != Notice: // whoever was refused may have meant another
 		v.say(index, "it is of the environment %q", e.Environment)
 	default:
+		v.cover(index, e)
 		v.account(index, e)
 	}
 	v.compare(index + 1)
@@ -276,13 +282,18 @@ func (v *verification) account(index int64, e Event) {
 			v.follow(index, "it repeats the outcome of record %d", first)
 			return
 		}
-		if _, ok := v.open[e.ID]; !ok {
+		intent, ok := v.open[e.ID]
+		if !ok {
 			v.follow(index, "there is no intent before it that it could be the outcome of")
 			return
 		}
 		v.ended[e.ID], v.given[e.ID] = index, interrupted
 		delete(v.open, e.ID)
 		v.credit(index, e)
+		v.witness(v.intents[e.ID], intent, e.Failure)
+		if !interrupted { // that is told by another run
+			v.witness(index, e, e.Failure)
+		}
 	case Notice:
 		if first, ok := v.ended[e.ID]; ok {
 			v.follow(index, "it repeats record %d", first)
@@ -297,8 +308,9 @@ func (v *verification) account(index int64, e Event) {
 		if e.Operation == opBaseline && (e.Reason != "" || v.known[e.Subject] == nil) {
 			a := v.of(e.Subject)
 			a.standing, a.maybe = e.standing(), map[string]int64{}
-			a.from = a.standing.Seq
+			a.from, a.disputed = a.standing.Seq, nil
 			a.make(index, e.Steps)
+			v.witness(index, e, nil)
 		}
 	default:
 		v.say(index, "it is of no phase")
@@ -384,6 +396,7 @@ func (v *verification) finish() {
 			}
 		}
 	}
+	v.concludeCoverage()
 	if v.want.Token != nil {
 		v.holdToToken()
 	}

@@ -70,9 +70,15 @@ func (s *selection) expectation(ctx context.Context, c Config, given []string) (
 	if err != nil {
 		return want, err
 	}
-	want.Token = map[string]audit.Standing{}
+	want.Token, want.Entries = map[string]audit.Standing{}, map[string]map[int]audit.Entry{}
 	for name, chain := range histories {
 		want.Token[name] = audit.Standing{Seq: chain.Length(), Head: chain.Head()}
+		want.Entries[name] = map[int]audit.Entry{}
+		for _, e := range chain.All() {
+			want.Entries[name][e.Seq] = audit.Entry{
+				At: e.At, What: e.What, Version: e.Version, Actor: e.Actor, Reason: e.Reason, Run: e.Run, Digest: e.Digest, Head: e.Hash(),
+			}
+		}
 	}
 	if want.Versions, err = token.Versions(ctx); err != nil {
 		return want, err
@@ -140,6 +146,9 @@ func auditVerify(ctx context.Context, c Config, args []string) int {
 	with := ", and goes with the token"
 	if want.Token == nil {
 		with = "; the token was not asked"
+	}
+	if summary.Signed == 0 {
+		with += "; but no checkpoint covers it yet, so that nothing shows that its records are those that were written"
 	}
 	_, _ = fmt.Fprintf(c.Stdout, "\nThe log is whole%s.\n", with)
 	return exitFine

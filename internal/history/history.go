@@ -165,6 +165,9 @@ func (c Chain) Length() int {
 	return 0
 }
 
+// Hash is the chain's head as it was when the entry was the last.
+func (e Entry) Hash() string { return hash(e) }
+
 // Head is the hash that stands for the whole chain, empty for an empty one.
 func (c Chain) Head() string {
 	switch {

@@ -1,0 +1,96 @@
+package audit_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keystead/terraform-provider-hsm/internal/audit"
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
+)
+
+// as is the log as another run has it.
+func (d *desk) as(run string) *audit.Log {
+	d.tb.Helper()
+	c := d.log().Config
+	c.Run = run
+	return audit.New(c)
+}
+
+// TestRunsSign: a run signs what those before it have left before it changes anything; a log
+// in which nobody did was cut back, and written anew from there.
+func TestRunsSign(t *testing.T) {
+	d := newDesk(t)
+	d.fill(1)
+	d.now = d.now.Add(time.Hour)
+	d.write(d.as("killed"), "key/orders", 2, nil) // it never signs
+	d.now = d.now.Add(time.Hour)
+	next := d.as("next")
+	d.write(next, "key/orders", 3, nil)
+	if summary, problems := d.verify(); problems != nil || summary.Signed != 4 {
+		t.Errorf("%+v, %q", summary, problems)
+	}
+	d.close(next)
+	if _, problems := d.verify(); problems != nil {
+		t.Errorf("%q", problems)
+	}
+	d.now = d.now.Add(time.Hour)
+	last := d.as("last")
+	d.write(last, "key/orders", 4, nil)
+	d.close(last)
+
+	d.cutCheckpoints("terraform-provider-hsm/prod\n6\n")
+	for _, name := range []string{"tree", "checkpoint"} {
+		if err := os.Remove(filepath.Join(d.dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, problems := d.verify(); len(problems) != 1 || !strings.HasPrefix(problems[0], "4: no checkpoint covers it, although another run changed something afterwards (record 6)") {
+		t.Errorf("%q", problems)
+	}
+}
+
+// TestUnsignedChanges: there is a checkpoint every so many changes.
+func TestUnsignedChanges(t *testing.T) {
+	d := newDesk(t)
+	l := d.log()
+	for n := 1; n <= 2600; n++ {
+		d.write(l, "key/orders", n, nil)
+	}
+	d.close(l)
+	if summary, problems := d.verify(); problems != nil || summary.Checkpoints < 5 {
+		t.Errorf("%+v, %q", summary, problems)
+	}
+	d.cutCheckpoints("terraform-provider-hsm/prod\n20")
+	for _, name := range []string{"tree", "checkpoint"} {
+		if err := os.Remove(filepath.Join(d.dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, problems := d.verify(); len(problems) != 1 || !strings.Contains(problems[0], "no checkpoint covers it, although more than 4000 records of changes follow") {
+		t.Errorf("%q", problems)
+	}
+}
+
+// TestNobodySigned: refusals of several runs that nobody signed are not called whole, and an
+// operator can have them signed.
+func TestNobodySigned(t *testing.T) {
+	d := newDesk(t)
+	for n, run := range []string{"one", "two"} {
+		l := d.as(run)
+		if err := l.Refused(t.Context(), &fault.Error{Kind: fault.Denied, Op: "log in", Problem: "No."}); err != nil {
+			t.Fatal(err)
+		}
+		d.close(l)
+		_, problems := d.verify()
+		if n == 0 && problems != nil || n == 1 && (len(problems) != 1 || !strings.HasPrefix(problems[0], "-1: no checkpoint covers any of its records")) {
+			t.Errorf("%d: %q", n, problems)
+		}
+	}
+	d.settle("", fault.Internal)
+	if summary, problems := d.verify(); problems != nil || summary.Signed != 2 {
+		t.Errorf("%+v, %q", summary, problems)
+	}
+}
