@@ -26,12 +26,13 @@ import (
 //	tree                        the hashes of the tree, 32 bytes each; what is missing is computed
 //	checkpoints                 all checkpoints, each followed by an empty line
 //	checkpoint                  the newest one alone, to be published
+//	torn-000000000017           what a kill left of a line, by the index of the record that says so
 //	lock                        held by whoever writes
 //
 // A file is only ever written at its end, by one process at a time. A kill leaves a line
 // without its end; whoever comes next sees that the writer is gone, as the lock is free,
-// takes the torn text away and puts a record of that in its place: nobody was told that it
-// was stored.
+// puts the torn text aside and a record of that in its place. No hash is in the tree's file,
+// and none signed, before its line is durable: so a torn line that has one was torn since.
 type Directory struct {
 	dir  string
 	torn func(size int64, digest string) ([]byte, error)
@@ -227,16 +228,53 @@ func (d *Directory) take(n int64) error {
 	if whole == len(text) {
 		return nil
 	}
-	sum := sha256.Sum256(text[whole:])
+	return d.closeTorn(text[whole:])
+}
+
+// closeTorn puts the text that a kill left of a line aside, and a record of that in its place.
+// Nobody was told that the line was stored. If its hash was, or a checkpoint covers it, it was
+// whole: then it was cut off since, by hand or by a disk, and is left as it is.
+func (d *Directory) closeTorn(text []byte) error {
+	newest, err := newestCheckpoint(d.dir)
+	if err != nil {
+		return err
+	}
+	tree, err := d.tree.Stat()
+	if err != nil {
+		return unusable(d.dir, "The tree cannot be looked at.", err)
+	}
+	if newest > d.size || linesOf(tree.Size()/tlog.HashSize) > d.size {
+		return d.tampered(fmt.Sprintf("Record %d was cut off after it had been written.", d.size))
+	}
+	// Killed from here on, the next one does the same again.
+	if err := d.putAside(text); err != nil {
+		return err
+	}
 	if err := d.segment.Truncate(d.end); err != nil {
 		return unusable(d.dir, "A torn record cannot be taken away.", err)
 	}
-	line, err := d.torn(int64(len(text)-whole), hex.EncodeToString(sum[:]))
+	sum := sha256.Sum256(text)
+	line, err := d.torn(int64(len(text)), hex.EncodeToString(sum[:]))
 	if err != nil {
 		return err
 	}
 	return d.write([][]byte{line}, false)
 }
+
+// putAside keeps the text of a torn line in a file of its own.
+func (d *Directory) putAside(text []byte) error {
+	file, err := os.OpenFile(filepath.Join(d.dir, tornName(d.size)), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return unusable(d.dir, "A torn record cannot be put aside.", err)
+	}
+	_, err = file.Write(text)
+	if err := errors.Join(err, file.Sync(), file.Close(), syncDirectory(d.dir)); err != nil {
+		return unusable(d.dir, "A torn record cannot be put aside.", err)
+	}
+	return nil
+}
+
+func tornName(index int64) string { return fmt.Sprintf("torn-%012d", index) }
 
 // compare holds lines that were just read to the hashes in the file, and computes those that
 // are not there.
@@ -257,7 +295,7 @@ func (d *Directory) compare(lines [][]byte) error {
 			return err
 		}
 		if stored[0] != tlog.RecordHash(line) {
-			return d.tampered(fmt.Sprintf("Record %d is not the one that was written.", index))
+			return d.tampered(fmt.Sprintf("Record %d is not the one that was written, or its hash in the file %s is not: they do not go together.", index, treeName))
 		}
 	}
 	return nil
@@ -274,8 +312,11 @@ func (d *Directory) Size() int64 {
 func (d *Directory) Close() (err error) {
 	if d.segment != nil {
 		err = d.locked(func() error {
+			if err := d.sync(); err != nil {
+				return err
+			}
 			d.flush() // whoever opens it next can do that
-			return d.sync()
+			return nil
 		})
 	}
 	d.mu.Lock()
@@ -318,7 +359,7 @@ func unusable(dir, problem string, cause error) error {
 func (d *Directory) tampered(problem string) error {
 	return &fault.Error{
 		Kind: fault.Inconsistent, Op: "use audit log", Subject: subject(d.dir), Problem: problem,
-		Hint: "It was changed by something other than this provider. Look into it with `terraform-provider-hsm audit verify`, and put the log back as it was. " +
-			"As long as it is like this nothing is changed on the token.",
+		Hint: "It was changed by something other than this provider. Look into it with `terraform-provider-hsm audit verify`, and put the log back as it was; " +
+			"where that says that the file tree is wrong, remove that one, it is made anew. As long as it is like this nothing is changed on the token.",
 	}
 }

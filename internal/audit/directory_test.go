@@ -228,11 +228,94 @@ func TestTorn(t *testing.T) {
 	l := d.log()
 	d.write(l, "key/orders", 3, nil)
 	d.close(l)
+	if text, err := os.ReadFile(filepath.Join(d.dir, "torn-000000000004")); err != nil || string(text) != `{"time":17` {
+		t.Errorf("put aside is %q, %v", text, err)
+	}
 	if lines := d.lines(); len(lines) != 7 || !strings.Contains(lines[4], `"torn_bytes":10`) || !strings.Contains(lines[4], "close torn record") {
 		t.Errorf("%q", lines)
 	}
 	if _, problems := d.verify(); problems != nil {
 		t.Errorf("%q", problems)
+	}
+}
+
+// TestTornSince: a line that was whole once, by its hash or by a checkpoint, was not left by a
+// kill. Its bytes stay, and nothing is done under such a log.
+func TestTornSince(t *testing.T) {
+	for name, by := range map[string]struct {
+		bytes string
+		files []string
+	}{
+		"in the middle, by both":           {bytes: `"}}`},
+		"its newline, by both":             {bytes: ""},
+		"in the middle, by the tree":       {bytes: `"}}`, files: []string{"checkpoint", "checkpoints"}},
+		"its newline, by the tree":         {bytes: "", files: []string{"checkpoint", "checkpoints"}},
+		"in the middle, by the checkpoint": {bytes: `"}}`, files: []string{"tree"}},
+		"its newline, by the checkpoint":   {bytes: "", files: []string{"tree"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			d.fill(3)
+			for _, file := range by.files {
+				if err := os.Remove(filepath.Join(d.dir, file)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			info, err := os.Stat(d.segment())
+			if err != nil {
+				t.Fatal(err)
+			}
+			left := info.Size() - 1 - int64(len(by.bytes))
+			if err := os.Truncate(d.segment(), left); err != nil {
+				t.Fatal(err)
+			}
+			if _, problems := d.verify(); len(problems) == 0 || !strings.HasPrefix(problems[0], "5: it is missing") {
+				t.Errorf("%q", problems)
+			}
+			d.refused("Record 5 was cut off after it had been written")
+			d.discloses(false)
+			if info, err := os.Stat(d.segment()); err != nil || info.Size() != left {
+				t.Errorf("%d bytes are %+v, %v", left, info, err)
+			}
+		})
+	}
+}
+
+// TestTreeSpoilt: the file of hashes is told from the records by what was signed.
+func TestTreeSpoilt(t *testing.T) {
+	for name, spoil := range map[string]func(tree []byte) []byte{
+		"random bytes":   func(tree []byte) []byte { return bytes.Repeat([]byte("x"), len(tree)) },
+		"a leaf":         func(tree []byte) []byte { tree[5]++; return tree },
+		"an inner hash":  func(tree []byte) []byte { tree[2*32+5]++; return tree },
+		"more than ever": func(tree []byte) []byte { return bytes.Repeat([]byte("x"), 1<<15) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			d.fill(7)
+			tree := filepath.Join(d.dir, "tree")
+			text, err := os.ReadFile(tree)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(tree, spoil(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, problems := d.verify(); len(problems) != 1 || !strings.HasPrefix(problems[0], "-1: the file tree is wrong") {
+				t.Errorf("%q", problems)
+			}
+			if name != "an inner hash" { // which no change needs
+				d.refused("file tree")
+			}
+			if err := os.Remove(tree); err != nil {
+				t.Fatal(err)
+			}
+			l := d.log()
+			d.write(l, "key/orders", 8, nil)
+			d.close(l)
+			if _, problems := d.verify(); problems != nil {
+				t.Errorf("%q", problems)
+			}
+		})
 	}
 }
 

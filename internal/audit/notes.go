@@ -152,15 +152,17 @@ func (d *Directory) publish(note []byte) error {
 // View is a log that is only looked at: nothing is written, closed or made.
 type View struct{ dir string }
 
-// Leaf reads a hash from the file of the tree, see Leaves.
-func (v *View) Leaf(index int64) (leaf tlog.Hash, ok bool) {
-	file, err := os.Open(filepath.Join(v.dir, treeName))
-	if err != nil {
-		return leaf, false
+// Hashes reads the file of the tree, see Hashed.
+func (v *View) Hashes() ([]tlog.Hash, error) {
+	text, err := os.ReadFile(filepath.Join(v.dir, treeName))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, unusable(v.dir, "The tree cannot be read.", err)
 	}
-	defer func() { _ = file.Close() }()
-	_, err = file.ReadAt(leaf[:], tlog.StoredHashIndex(0, index)*tlog.HashSize)
-	return leaf, err == nil
+	list := make([]tlog.Hash, len(text)/tlog.HashSize)
+	for n := range list {
+		list[n] = tlog.Hash(text[n*tlog.HashSize:])
+	}
+	return list, nil
 }
 
 // OpenView opens the log in a directory to look at it. Without one it is fault.NotFound.

@@ -192,8 +192,8 @@ func (l *Log) holdToCheckpoint(store Store, notes Notes, keys []Key) error {
 	}
 	if root != c.Root {
 		return &fault.Error{
-			Kind: fault.Inconsistent, Op: "use audit log", Subject: "audit log", Problem: fmt.Sprintf("The records are not those that were there when the checkpoint of %d records was signed.", c.Size),
-			Hint: "Look into it with `terraform-provider-hsm audit verify`. As long as it is like this nothing is changed on the token.",
+			Kind: fault.Inconsistent, Op: "use audit log", Subject: "audit log", Problem: fmt.Sprintf("The records, or the hashes of them in the file %s, are not those that were there when the checkpoint of %d records was signed.", treeName, c.Size),
+			Hint: "Look into it with `terraform-provider-hsm audit verify`, which tells which of the two it is: that file can be removed, and is made anew. As long as it is like this nothing is changed on the token.",
 		}
 	}
 	l.signing.Lock()

@@ -14,20 +14,25 @@ func (d *Directory) hashed() (int64, error) {
 	if err != nil {
 		return 0, unusable(d.dir, "The tree cannot be looked at.", err)
 	}
-	n := int64(0)
-	for hashes := info.Size() / tlog.HashSize; tlog.StoredHashCount(n+1) <= hashes; {
-		step := int64(1)
-		for tlog.StoredHashCount(n+2*step) <= hashes {
-			step *= 2
-		}
-		n += step
-	}
+	n := linesOf(info.Size() / tlog.HashSize)
 	if whole := tlog.StoredHashCount(n) * tlog.HashSize; whole != info.Size() {
 		if err := d.tree.Truncate(whole); err != nil {
 			return 0, unusable(d.dir, "The tree cannot be put right.", err)
 		}
 	}
 	return n, nil
+}
+
+// linesOf returns of how many lines so many hashes are.
+func linesOf(hashes int64) (n int64) {
+	for tlog.StoredHashCount(n+1) <= hashes {
+		step := int64(1)
+		for tlog.StoredHashCount(n+2*step) <= hashes {
+			step *= 2
+		}
+		n += step
+	}
+	return n
 }
 
 // rehash computes the hashes of all segments but the last, from a line on.
@@ -57,7 +62,7 @@ func (d *Directory) hash(index int64, lines [][]byte) error {
 		d.fresh = append(d.fresh, hashes...)
 		d.hashing.Unlock()
 	}
-	if len(d.fresh) >= 8192 {
+	if len(d.fresh) >= 8192 && d.segment.Sync() == nil { // no hash is there without its line
 		d.flush()
 	}
 	return nil

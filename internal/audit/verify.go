@@ -17,11 +17,10 @@ type Reader interface {
 	Checkpoints() (Notes, error)
 }
 
-// Leaves is a Reader that also has the hash that each line had when it was written. By it
-// the line that was changed is found; without it only between which checkpoints.
-type Leaves interface {
-	// Leaf returns the hash, and whether there is one.
-	Leaf(index int64) (tlog.Hash, bool)
+// Hashed is a Reader that also has the hashes of the tree as they were written. By them the
+// line that was changed is found; without them only between which checkpoints.
+type Hashed interface {
+	Hashes() ([]tlog.Hash, error)
 }
 
 // Standing is where the history of a subject stands.
@@ -83,16 +82,12 @@ func Verify(r Reader, want Expectation) (Summary, []Problem, error) {
 		return Summary{}, nil, err
 	}
 	v.readCheckpoints(notes)
-	leaves, _ := r.(Leaves)
-	err = r.Lines(0, func(index int64, line []byte) bool {
-		if leaves != nil {
-			if leaf, ok := leaves.Leaf(index); ok && leaf != tlog.RecordHash(line) {
-				if !v.changed { // what follows one that was put in or taken out is not where it was
-					v.say(index, "it is not the record that was written")
-				}
-				v.changed = true
-			}
+	if hashed, ok := r.(Hashed); ok {
+		if v.kept, err = hashed.Hashes(); err != nil {
+			return Summary{}, nil, err
 		}
+	}
+	err = r.Lines(0, func(index int64, line []byte) bool {
 		v.take(index, line)
 		return true
 	})
@@ -126,6 +121,8 @@ type verification struct {
 	Summary
 	want     Expectation
 	hashes   []tlog.Hash
+	kept     []tlog.Hash  // in the file of the tree
+	astray   []int64      // records whose hashes are not those that are kept, since the newest good checkpoint
 	due      []Checkpoint // to be compared, the smallest first
 	good     int64        // the size up to which checkpoints agree
 	intents  map[string]int64
@@ -137,6 +134,7 @@ type verification struct {
 	unsigned bool // it was said that there is no checkpoint
 	runs     coverage
 	changed  bool // a record was found to be another one than was written
+	spoilt   bool // the file of the tree was found to be wrong
 }
 
 func newVerification(want Expectation) *verification {
@@ -211,14 +209,28 @@ func (v *verification) compare(size int64) {
 		switch {
 		case err != nil:
 			v.say(none, "the tree of %d records cannot be computed: %v", size, err)
-		case root != c.Root && v.changed: // the record itself is named, or the checkpoint before says the same
+		case root != c.Root && v.changed: // the checkpoint before says the same
+		case root != c.Root && len(v.astray) > 0:
+			v.blame()
 		case root != c.Root:
 			v.changed = true
 			v.say(v.good, "it or one after it, before record %d, is not the one that was there when the checkpoint of %d records was signed on %s", size, size, c.Time.Format("2006-01-02 15:04:05"))
 		default:
 			v.good, v.Signed = size, size
+			if len(v.astray) > 0 && !v.spoilt { // the records are those that were signed
+				v.spoilt = true
+				v.say(none, "the file %s is wrong: it has other hashes than those of the records, which are the ones that were signed (the first of record %d). Remove that file: it is made anew", treeName, v.astray[0])
+			}
+			v.astray = nil
 		}
 	}
+}
+
+// blame says which record is the first that is not the one that was written; what follows one
+// that was put in or taken out is not where it was.
+func (v *verification) blame() {
+	v.say(v.astray[0], "it is not the record that was written")
+	v.changed, v.astray = true, nil
 }
 
 // ReadHashes reads from the tree over the lines as they are.
@@ -238,6 +250,11 @@ func (v *verification) take(index int64, line []byte) {
 	if err != nil {
 		v.say(index, "its place in the tree cannot be computed: %v", err)
 		return
+	}
+	kept := v.kept[min(len(v.hashes), len(v.kept)):]
+	kept = kept[:min(len(hashes), len(kept))]
+	if !slices.Equal(kept, hashes[:len(kept)]) {
+		v.astray = append(v.astray, index)
 	}
 	v.hashes = append(v.hashes, hashes...)
 	v.Records = index + 1
@@ -369,6 +386,15 @@ func (v *verification) credit(index int64, e Event) {
 func (v *verification) finish() {
 	if root, err := tlog.TreeHash(v.Records, v); err == nil && v.Records > 0 {
 		v.Root = root
+	}
+	switch hashed := linesOf(int64(len(v.kept))); {
+	case v.changed || v.spoilt:
+	case len(v.astray) > 0 && len(v.due) > 0:
+		v.blame()
+	case len(v.astray) > 0:
+		v.say(v.astray[0], "it is not the record that was written, or its hash in the file %s is not; no checkpoint covers it, which would tell", treeName)
+	case len(v.due) == 0 && hashed > v.Records:
+		v.say(v.Records, "it is missing or cut off, and all after it: there are %d records, and in the file %s hashes of %d", v.Records, treeName, hashed)
 	}
 	for _, c := range v.due {
 		v.say(v.Records, "it is missing, and all after it: there are %d records, and a checkpoint of %d", v.Records, c.Size)
