@@ -372,6 +372,30 @@ func TestAuditTakenAway(t *testing.T) {
 	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token.")
 }
 
+// TestAuditObjects: that a key is not on the token any more, or another one in its place, is
+// told at the record of how it came about.
+func TestAuditObjects(t *testing.T) {
+	token := softhsm.New(t, "acceptance")
+	a := newAudited(t, token, orders(token, "", schedule))
+	a.apply()
+	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token.")
+	id := func(key string) string { return look(t, token).Keys[key].Versions[1].Ref.ID }
+	told := func(key, why string) {
+		t.Helper()
+		out := a.audit(1, "verify")
+		if !regexp.MustCompile(`(?m)^record \d+: the key of version 1 of key/` + regexp.QuoteMeta(key) + ` is not on the token as it was recorded: .*` + why).MatchString(out) {
+			t.Errorf("%s: %s", key, out)
+		}
+	}
+	token.Tool(t, "--delete-object", "--type", "privkey", "--id", id("orders"))
+	told("orders", "no longer on the token")
+	token.Tool(t, "--delete-object", "--type", "pubkey", "--id", id("orders"))
+	token.Tool(t, "--keypairgen", "--key-type", "EC:prime256v1", "--usage-sign", "--id", id("orders"), "--label", "orders.1")
+	told("orders", "somebody replaced it")
+	token.Tool(t, "--delete-object", "--type", "privkey", "--id", id(".audit"))
+	told(".audit", "no longer on the token")
+}
+
 // TestAuditRewritten: who may write to the directory, and cuts the checkpoints back, can write
 // the last records anew; the histories on the token tell otherwise.
 func TestAuditRewritten(t *testing.T) {

@@ -61,6 +61,21 @@ func (l looked) Versions(ctx context.Context) (map[string]map[int]string, error)
 	return versions(ctx, l.Catalog)
 }
 
+// Unsound tries every key, as a refresh does.
+func (l looked) Unsound(ctx context.Context) (map[string]map[int]string, error) {
+	keys := lifecycle.New(lifecycle.Config{Token: l.Token, Catalog: catalog.Of[*keyring.Key](l.Catalog, catalog.Keys), Now: time.Now})
+	unsound, err := keys.Examine(ctx)
+	all := map[string]map[int]string{}
+	for name, versions := range unsound {
+		subject := string(catalog.Keys) + "/" + name
+		all[subject] = map[int]string{}
+		for n, broken := range versions {
+			all[subject][n] = broken.Problem
+		}
+	}
+	return all, err
+}
+
 // Foreign looks for keys without a record.
 func (l looked) Foreign(ctx context.Context) (map[string]string, error) {
 	return foreign(ctx, l.token, l.Catalog)

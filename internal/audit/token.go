@@ -29,6 +29,17 @@ func (v *verification) holdToToken() {
 			}
 		}
 	}
+	for _, subject := range slices.Sorted(maps.Keys(v.want.Unsound)) {
+		for _, n := range slices.Sorted(maps.Keys(v.want.Unsound[subject])) {
+			record := none
+			if a := v.known[subject]; a != nil {
+				if made, ok := a.made[n]; ok {
+					record = made.record
+				}
+			}
+			v.follow(record, "the key of version %d of %s is not on the token as it was recorded: %s", n, subject, v.want.Unsound[subject][n])
+		}
+	}
 	for _, subject := range slices.Sorted(maps.Keys(v.want.Foreign)) {
 		if v.known[subject] == nil {
 			v.follow(none, "%s (%s) is on the token, and neither a record there nor one of the log tells of it", subject, v.want.Foreign[subject])

@@ -44,6 +44,9 @@ type Expectation struct {
 	// Versions are those on the token, by subject and number, each with its fingerprint as
 	// the record there has it.
 	Versions map[string]map[int]string
+	// Unsound says, by subject and number, of which versions the key is not on the token as it
+	// was recorded, and in words what is wrong.
+	Unsound map[string]map[int]string
 	// Foreign are objects that no record on the token is about, in words, by subject.
 	Foreign map[string]string
 	// Running reports whether the process that wrote an intent may still be at work. It may

@@ -20,9 +20,9 @@ type several []string
 func (s *several) String() string         { return strings.Join(*s, ", ") }
 func (s *several) Set(value string) error { *s = append(*s, value); return nil }
 
-// expectation reads what the log is held to: the token's keys and histories if a token is
-// selected, and keys that are given.
-func (s *selection) expectation(ctx context.Context, c Config, given []string) (audit.Expectation, error) {
+// expectation reads what the log is held to: keys that are given or, if a token is selected,
+// the token's, and what look finds there.
+func (s *selection) expectation(ctx context.Context, c Config, given []string, look func(context.Context, Token, *audit.Expectation) error) (audit.Expectation, error) {
 	want := audit.Expectation{Environment: s.in.Environment, Own: "key/" + keyring.AuditKeyName}
 	for _, text := range given {
 		environment, key, err := audit.ParseVerifierKey(text)
@@ -66,9 +66,17 @@ func (s *selection) expectation(ctx context.Context, c Config, given []string) (
 			return want, err
 		}
 	}
+	if look != nil {
+		err = look(ctx, token, &want)
+	}
+	return want, err
+}
+
+// hold adds what is on the token.
+func hold(ctx context.Context, token Token, want *audit.Expectation) error {
 	histories, err := token.Histories(ctx)
 	if err != nil {
-		return want, err
+		return err
 	}
 	want.Token, want.Entries = map[string]audit.Standing{}, map[string]map[int]audit.Entry{}
 	for name, chain := range histories {
@@ -81,10 +89,13 @@ func (s *selection) expectation(ctx context.Context, c Config, given []string) (
 		}
 	}
 	if want.Versions, err = token.Versions(ctx); err != nil {
-		return want, err
+		return err
+	}
+	if want.Unsound, err = token.Unsound(ctx); err != nil {
+		return err
 	}
 	want.Foreign, err = token.Foreign(ctx)
-	return want, err
+	return err
 }
 
 // isGiven reports whether an argument selects a token.
@@ -108,7 +119,7 @@ func auditVerify(ctx context.Context, c Config, args []string) int {
 	if err != nil {
 		return refuse(c, err)
 	}
-	want, err := chosen.expectation(ctx, c, keys)
+	want, err := chosen.expectation(ctx, c, keys, hold)
 	if err != nil {
 		return refuse(c, err)
 	}
@@ -161,7 +172,7 @@ func auditKeys(ctx context.Context, c Config, args []string) int {
 	if code, ok := parse(c, flags, args, 0); !ok {
 		return code
 	}
-	want, err := chosen.expectation(ctx, c, nil)
+	want, err := chosen.expectation(ctx, c, nil, nil)
 	if err != nil {
 		return refuse(c, err)
 	}

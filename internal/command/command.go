@@ -47,6 +47,9 @@ type Token interface {
 	// Versions lists the versions whose keys should be on the token, by record ("key/orders")
 	// and number, each with its fingerprint.
 	Versions(ctx context.Context) (map[string]map[int]string, error)
+	// Unsound tells of which versions, by record and number, the key on the token is not the
+	// one that was recorded, or not there, in whole sentences. It tries each key.
+	Unsound(ctx context.Context) (map[string]map[int]string, error)
 	// Foreign describes the keys on the token that no record is about, by "object/" and
 	// their CKA_ID.
 	Foreign(ctx context.Context) (map[string]string, error)

@@ -158,6 +158,9 @@ func (d described) AuditKeys(context.Context) ([]audit.Key, error) { return nil,
 func (d described) Versions(context.Context) (map[string]map[int]string, error) {
 	return nil, nil
 }
+func (d described) Unsound(context.Context) (map[string]map[int]string, error) {
+	return nil, nil
+}
 func (d described) Foreign(context.Context) (map[string]string, error) { return nil, nil }
 func (d described) Warnings() []string                                 { return d.warnings }
 
