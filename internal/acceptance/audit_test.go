@@ -303,7 +303,7 @@ func TestAuditBegun(t *testing.T) {
 	a.mustRun("plan")
 	expect(t, a.audit(1, "settle"), "key/orders", "needs a reason")
 	expect(t, a.audit(0, "settle", "-reason", "the variable was not set"), "key/orders was taken over")
-	expect(t, a.audit(0, "verify"), "accepted     by an operator: 1 records", "The log is whole, and goes with the token.")
+	expect(t, a.audit(0, "verify"), "accepted     by an operator: 1 record,", "The log is whole, and goes with the token.")
 	a.apply("-replace=hsm_key_rotation.orders")
 
 	// And so does a key that another program made.
@@ -394,6 +394,55 @@ func TestAuditObjects(t *testing.T) {
 	told("orders", "somebody replaced it")
 	token.Tool(t, "--delete-object", "--type", "privkey", "--id", id(".audit"))
 	told(".audit", "no longer on the token")
+}
+
+// TestAuditKeyLost: where the key that signs is lost there is a way on, in the same directory
+// and in another one.
+func TestAuditKeyLost(t *testing.T) {
+	token := softhsm.New(t, "acceptance")
+	a := newAudited(t, token, orders(token, "", schedule))
+	a.apply()
+	t.Setenv("HSM_ENVIRONMENT", "test")
+	lose := func(version int) {
+		t.Helper()
+		token.Tool(t, "--delete-object", "--type", "privkey", "--id", look(t, token).Keys[".audit"].Versions[version].Ref.ID)
+		before := look(t, token)
+		a.failing([]string{"apply", "-auto-approve", "-replace=hsm_key_rotation.orders"}, "no longer on the token", "audit settle -reason")
+		expect(t, a.audit(1, "settle"), "no longer on the token", "audit settle -reason")
+		unchanged(t, before, look(t, token))
+	}
+	lose(1)
+	expect(t, a.audit(0, "settle", "-reason", "INC-7: removed by hand"), "was lost: it was revoked, and has a new version", "The log is whole, and goes with the token.")
+	a.apply("-replace=hsm_key_rotation.orders")
+	expect(t, a.audit(0, "verify"), "accepted     by an operator: 1 record,", "The log is whole, and goes with the token.")
+	expect(t, a.audit(0, "show", "-subject", "key/.audit"), "renew lost key (INC-7: removed by hand)", "revoked version 1")
+
+	lose(2)
+	a.dir += ".next"
+	t.Setenv("HSM_AUDIT_DIRECTORY", a.dir)
+	expect(t, a.audit(0, "settle", "-reason", "INC-8: again"), "A log was begun.", "was lost: it was revoked", "The log is whole, and goes with the token.")
+	a.apply("-replace=hsm_key_rotation.orders")
+	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token.")
+}
+
+// TestAuditShared: two environments that are told the same directory do not spoil the log.
+func TestAuditShared(t *testing.T) {
+	token := softhsm.New(t, "acceptance")
+	a := newAudited(t, token, orders(token, "", schedule))
+	a.apply()
+	records := filepath.Join(a.dir, "records-000000000000.jsonl")
+	text, err := os.ReadFile(records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := softhsm.New(t, "other")
+	before := look(t, other)
+	b := newCLI(t, strings.Replace(orders(other, "", schedule), `environment = "test"`, `environment = "prod"`, 1))
+	b.failing([]string{"apply", "-auto-approve"}, `The log in this directory is that of environment "test"`, "a directory of its own")
+	unchanged(t, before, look(t, other))
+	if after, err := os.ReadFile(records); err != nil || !bytes.Equal(after, text) {
+		t.Errorf("%v, it is now\n%s", err, after)
+	}
 }
 
 // TestAuditRewritten: who may write to the directory, and cuts the checkpoints back, can write

@@ -37,8 +37,11 @@ func (k Key) Fingerprint() string {
 // *fault.Error.
 type Signer interface {
 	// Prepare makes the key if the environment has none; durable on return. A token that
-	// can make none is fault.Unsupported.
+	// can make none is fault.Unsupported, a key that is not there any more
+	// fault.Inconsistent.
 	Prepare(ctx context.Context) error
+	// Renew makes a new version of a key that is lost; durable on return.
+	Renew(ctx context.Context) error
 	// Sign signs a message by the current version: by Ed25519, or by ECDSA with SHA-256 as
 	// ASN.1. May be retried.
 	Sign(ctx context.Context, message []byte) (Key, []byte, error)

@@ -22,6 +22,9 @@ type Config struct {
 	// Open opens the store; torn makes the record that stands for a torn one. It is called
 	// when something is first recorded.
 	Open func(torn func(size int64, digest string) ([]byte, error)) (Store, error)
+	// Look opens what there is, to be looked at before anything is written; fault.NotFound is
+	// none. It may be nil.
+	Look func() (Reader, error)
 	// Signer signs the checkpoints.
 	Signer Signer
 	// Serial tells which token it is; it needs no login.
@@ -61,11 +64,14 @@ type Log struct {
 	preparing sync.Mutex  // one goroutine prepares, the others wait for it; guards what follows
 	trusted   bool        // the log was found as it was left, and is the token's
 	closed    int         // how many intents of others were closed
+	renewed   bool        // the key that signs was lost, and was made anew
+	accepted  string      // why an operator accepts what is not as it was; set before anything else
 	ready     atomic.Bool // the key is there, and the log goes with the newest checkpoint
 
 	opening sync.Mutex // guards what follows
 	store   Store      // nil until something is recorded
 	serial  string
+	moved   bool // the log was another token's, which was accepted
 
 	signing sync.Mutex // guards what follows
 	signed  int64      // the size that the newest checkpoint is of
@@ -231,6 +237,9 @@ func (l *Log) open(ctx context.Context) (Store, error) {
 		serial = ""
 	}
 	l.serial = serial
+	if err := l.belongs(); err != nil {
+		return nil, err
+	}
 	store, err := l.Open(func(size int64, digest string) ([]byte, error) {
 		e := Event{Operation: "close torn record", Subject: "log", Size: size, Digests: map[string]string{"torn": digest}, Phase: Notice, ID: random()}
 		return l.complete(e).encode()

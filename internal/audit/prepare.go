@@ -54,6 +54,8 @@ const (
 const (
 	opBegin    = "begin"
 	opBaseline = "baseline"
+	opMove     = "take over to another token"
+	opRenew    = "renew lost key"
 )
 
 // found is what there is before the first change.
@@ -138,13 +140,16 @@ func (l *Log) prepare(ctx context.Context, answer func(store Store, known []Even
 	if err != nil {
 		return err
 	}
+	if l.moved {
+		events = append(events, Event{Operation: opMove, Subject: "token", Reason: l.accepted})
+	}
 	for _, e := range events {
 		e.Phase, e.ID = Notice, random()
 		if err := l.appendTo(ctx, store, e); err != nil {
 			return err
 		}
 	}
-	if f.state == sound && len(events) == 0 {
+	if f.state == sound && l.accepted == "" {
 		if err := holdToSubjects(store, f.known); err != nil {
 			return err
 		}
@@ -152,7 +157,11 @@ func (l *Log) prepare(ctx context.Context, answer func(store Store, known []Even
 	if err := l.closeInterrupted(ctx, store); err != nil {
 		return err
 	}
-	if err := l.Signer.Prepare(ctx); err != nil {
+	err = l.Signer.Prepare(ctx)
+	if fault.Is(err, fault.Inconsistent) && l.accepted != "" {
+		err = l.renew(ctx, store)
+	}
+	if err != nil {
 		return err
 	}
 	l.ready.Store(true)
@@ -167,6 +176,15 @@ func (l *Log) prepare(ctx context.Context, answer func(store Store, known []Even
 		return err
 	}
 	return nil
+}
+
+// renew makes a new key to sign by, and says why before.
+func (l *Log) renew(ctx context.Context, store Store) error {
+	if err := l.appendTo(ctx, store, Event{Operation: opRenew, Subject: l.Own, Reason: l.accepted, Phase: Notice, ID: random()}); err != nil {
+		return err
+	}
+	l.renewed = true
+	return l.Signer.Renew(ctx)
 }
 
 // holdToCheckpoint makes sure that the newest checkpoint is signed, that the records are those

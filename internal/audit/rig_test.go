@@ -30,6 +30,7 @@ type pen struct {
 	keys  []crypto.Signer
 	there bool // the first of the keys was made
 	fails error
+	next  crypto.Signer // the key after the last was lost
 	made  int
 }
 
@@ -56,6 +57,13 @@ func (p *pen) Prepare(context.Context) error {
 	defer p.mu.Unlock()
 	p.there = p.there || p.fails == nil
 	return p.fails
+}
+
+func (p *pen) Renew(context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.keys, p.fails = append(p.keys, p.next), nil
+	return nil
 }
 
 func (p *pen) Sign(_ context.Context, message []byte) (audit.Key, []byte, error) {
@@ -126,6 +134,7 @@ func (d *desk) log() *audit.Log {
 		Open: func(torn func(int64, string) ([]byte, error)) (audit.Store, error) {
 			return audit.OpenDirectory(d.dir, torn)
 		},
+		Look:   func() (audit.Reader, error) { return audit.OpenView(d.dir) },
 		Signer: d.pen, Serial: func(context.Context) (string, error) { return "4711", nil }, Own: "key/.audit",
 		Environment: "prod", Actor: "ada@build", Provider: "1.2.3", Run: "r", Host: "h", PID: os.Getpid(), Now: func() time.Time { return d.now },
 	}

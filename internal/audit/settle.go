@@ -13,14 +13,17 @@ type Settlement struct {
 	Closed   int      // intents that were left open
 	Accepted []string // subjects that the log took over as they are on the token
 	Begun    bool     // the log was begun
+	Moved    bool     // the log was taken over to another token
+	Renewed  bool     // the key that signs was lost, and has a new version
 }
 
 // Settle is Prepare for an operator who has looked into what is wrong: what the log does not
 // tell of is written down as it is on the token, and so is the reason. Without a reason
-// nothing is accepted that needs one. A log whose records are not those that were signed
-// cannot be settled.
+// nothing is accepted that needs one: neither that, nor another token, nor that the key which
+// signs is lost. A log whose records are not those that were signed cannot be settled.
 func (l *Log) Settle(ctx context.Context, reason string) (Settlement, error) {
 	var s Settlement
+	l.accepted = reason
 	err := l.prepare(ctx, func(store Store, known []Event, state state) ([]Event, error) {
 		events := l.beginning(reason, known)
 		s.Begun = true
@@ -51,7 +54,7 @@ func (l *Log) Settle(ctx context.Context, reason string) (Settlement, error) {
 		}
 		return events, nil
 	})
-	s.Closed = l.closed
+	s.Closed, s.Moved, s.Renewed = l.closed, l.moved, l.renewed
 	return s, err
 }
 

@@ -85,6 +85,9 @@ func Verify(r Reader, want Expectation) (Summary, []Problem, error) {
 		return Summary{}, nil, err
 	}
 	v.readCheckpoints(notes)
+	if first, found, err := owner(r); err == nil && found && first.Environment != want.Environment && len(v.due) == 0 && v.good == 0 {
+		return v.Summary, []Problem{{Record: none, Text: fmt.Sprintf("it is the log of environment %q, not of %q", first.Environment, want.Environment)}}, nil
+	}
 	if hashed, ok := r.(Hashed); ok {
 		if v.kept, err = hashed.Hashes(); err != nil {
 			return Summary{}, nil, err
@@ -320,7 +323,7 @@ func (v *verification) account(index int64, e Event) {
 			return
 		}
 		v.ended[e.ID] = index
-		if (e.Operation == opBegin || e.Operation == opBaseline) && e.Reason != "" {
+		if accepts(e.Operation) && e.Reason != "" {
 			v.Accepted = append(v.Accepted, index)
 		}
 		// What an operator accepts counts from there on, whatever was told before. What a log
@@ -335,6 +338,11 @@ func (v *verification) account(index int64, e Event) {
 	default:
 		v.say(index, "it is of no phase")
 	}
+}
+
+// accepts reports whether a record is of what an operator has to give a reason for.
+func accepts(operation string) bool {
+	return operation == opBegin || operation == opBaseline || operation == opMove || operation == opRenew
 }
 
 func (v *verification) of(subject string) *account {

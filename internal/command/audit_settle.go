@@ -47,14 +47,37 @@ func auditSettle(ctx context.Context, c Config, args []string) int {
 	if err != nil {
 		return refuse(c, err)
 	}
-	if settled.Begun {
-		_, _ = fmt.Fprintln(c.Stdout, "A log was begun.")
+	for _, each := range []struct {
+		is   bool
+		text string
+	}{
+		{settled.Begun, "A log was begun."},
+		{settled.Moved, "The log was taken over to this token."},
+		{settled.Renewed, "The key that signs the log was lost: it was revoked, and has a new version."},
+	} {
+		if each.is {
+			_, _ = fmt.Fprintln(c.Stdout, each.text)
+		}
 	}
-	_, _ = fmt.Fprintf(c.Stdout, "%d interrupted operations were closed.\n", settled.Closed)
+	verb := "were"
+	if settled.Closed == 1 {
+		verb = "was"
+	}
+	_, _ = fmt.Fprintf(c.Stdout, "%s %s closed.\n", counted(settled.Closed, "interrupted operation"), verb)
 	for _, subject := range settled.Accepted {
 		_, _ = fmt.Fprintf(c.Stdout, "%s was taken over as it is on the token.\n", printable(subject))
 	}
-	return exitFine
+	// Whether that was all that was wrong.
+	view, err := as.at.open(c)
+	if err != nil {
+		return refuse(c, err)
+	}
+	want, err := as.chosen.expectation(ctx, c, nil, hold)
+	if err != nil {
+		return refuse(c, err)
+	}
+	_, _ = fmt.Fprintln(c.Stdout)
+	return judge(c, view, want)
 }
 
 func auditRotate(ctx context.Context, c Config, args []string) int {

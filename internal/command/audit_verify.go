@@ -130,6 +130,11 @@ func auditVerify(ctx context.Context, c Config, args []string) int {
 		}
 		want.Kept = append(want.Kept, text)
 	}
+	return judge(c, view, want)
+}
+
+// judge verifies the log, prints what is to be said of it, and returns the exit code.
+func judge(c Config, view *audit.View, want audit.Expectation) int {
 	summary, problems, err := audit.Verify(view, want)
 	if err != nil {
 		return refuse(c, err)
@@ -137,10 +142,10 @@ func auditVerify(ctx context.Context, c Config, args []string) int {
 	_, _ = fmt.Fprintf(c.Stdout, "records      %d\nroot         %s\ncheckpoints  %d, and the newest good one covers %d records\n",
 		summary.Records, base64.StdEncoding.EncodeToString(summary.Root[:]), summary.Checkpoints, summary.Signed)
 	if n := len(summary.Interrupted); n > 0 {
-		_, _ = fmt.Fprintf(c.Stdout, "interrupted  %d operations, the last of them by record %d\n", n, summary.Interrupted[n-1])
+		_, _ = fmt.Fprintf(c.Stdout, "interrupted  %s, the last of them by record %d\n", counted(n, "operation"), summary.Interrupted[n-1])
 	}
 	if n := len(summary.Accepted); n > 0 {
-		_, _ = fmt.Fprintf(c.Stdout, "accepted     by an operator: %d records, the last of them record %d\n", n, summary.Accepted[n-1])
+		_, _ = fmt.Fprintf(c.Stdout, "accepted     by an operator: %s, the last of them record %d\n", counted(n, "record"), summary.Accepted[n-1])
 	}
 	if len(problems) > 0 {
 		_, _ = fmt.Fprintln(c.Stdout)
@@ -151,7 +156,7 @@ func auditVerify(ctx context.Context, c Config, args []string) int {
 			}
 			_, _ = fmt.Fprintf(c.Stdout, "%s: %s\n", where, printable(p.Text))
 		}
-		_, _ = fmt.Fprintf(c.Stdout, "\nThe log is NOT as it has to be: %d problems.\n", len(problems))
+		_, _ = fmt.Fprintf(c.Stdout, "\nThe log is NOT as it has to be: %s.\n", counted(len(problems), "problem"))
 		return exitFailed
 	}
 	with := ", and goes with the token"
@@ -163,6 +168,14 @@ func auditVerify(ctx context.Context, c Config, args []string) int {
 	}
 	_, _ = fmt.Fprintf(c.Stdout, "\nThe log is whole%s.\n", with)
 	return exitFine
+}
+
+// counted is a number of things in words.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 func auditKeys(ctx context.Context, c Config, args []string) int {

@@ -123,8 +123,29 @@ func (s *Service) RotateAuditKey(ctx context.Context) (*keyring.Version, error) 
 	return k.Versions[n], nil
 }
 
-const hintAuditKey = "Restore the token from a backup that has the key. If it is lost for good, begin a new log in another directory, and keep the old one: " +
-	"its checkpoints stay verifiable by the public key."
+// RenewAuditKey gives the log a new key after the one that there was got lost, as an operator
+// says: versions that are not on the token as they were recorded are revoked, and the next one
+// is made. What they signed stays verifiable by the recorded public keys. A key of which
+// nothing is lost stays as it is.
+func (s *Service) RenewAuditKey(ctx context.Context) error {
+	rec, err := s.Catalog.Load(ctx, keyring.AuditKeyName)
+	if err != nil {
+		return err
+	}
+	unsound, err := s.unsound(ctx, rec.Body)
+	if err != nil || len(unsound) == 0 && rec.Body.Current() != nil {
+		return err
+	}
+	lost := map[int]keyring.Reason{}
+	for n := range unsound {
+		lost[n] = keyring.Unspecified
+	}
+	_, _, err = s.Rotate(ctx, keyring.AuditKeyName, rotation.Schedule{RetireAction: keyring.RetireDisables, Revoke: lost})
+	return err
+}
+
+const hintAuditKey = "Restore the token from a backup that has the key. If it is lost for good, find out how, and say so with `terraform-provider-hsm audit settle -reason …`: " +
+	"it revokes that version and makes another one, and the log goes on. What the lost one signed stays verifiable by its public key."
 
 // signer returns the version of the audit key that signs, proven to be there and the one
 // that was recorded. A key that there never was is fault.NotFound.

@@ -68,9 +68,20 @@ func TestAuditKeyLost(t *testing.T) {
 				t.Fatal(err)
 			}
 			take(m.ObjectsOf(keyring.AuditKeyName, 1))
-			wantFault(t, m.Run().PrepareAuditKey(ctx), fault.Inconsistent, "begin a new log")
+			wantFault(t, m.Run().PrepareAuditKey(ctx), fault.Inconsistent, "audit settle")
 			_, _, err := m.Run().SignAudit(ctx, []byte("m"))
-			wantFault(t, err, fault.Inconsistent, "begin a new log")
+			wantFault(t, err, fault.Inconsistent, "audit settle")
+			for range 2 { // the second time there is nothing to do
+				if err := m.Run().RenewAuditKey(ctx); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if v, _, err := m.Run().SignAudit(ctx, []byte("m")); err != nil || v.Number != 2 {
+				t.Errorf("signed by %+v, %v", v, err)
+			}
+			if k := m.Key(keyring.AuditKeyName); k.Versions[1].RevokedAt.IsZero() || k.Counter != 2 {
+				t.Errorf("%+v", k)
+			}
 		})
 	}
 }
