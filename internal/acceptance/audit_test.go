@@ -425,6 +425,42 @@ func TestAuditKeyLost(t *testing.T) {
 	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token.")
 }
 
+// TestAuditTool: what the operator's tool was refused is written down too, and the doctor looks
+// at the log.
+func TestAuditTool(t *testing.T) {
+	token := softhsm.New(t, "acceptance")
+	a := newAudited(t, token, orders(token, "", schedule))
+	a.apply()
+	doctor := func(code int) string {
+		t.Helper()
+		var b bytes.Buffer
+		if got := assembly.Command(t.Context(), "test", []string{"doctor", "-module-path", token.Module, "-token-label", token.Label}, &b, &b); got != code {
+			t.Errorf("exit code %d, want %d", got, code)
+		}
+		return strings.Join(strings.Fields(b.String()), " ")
+	}
+	expect(t, doctor(0), "audit log "+a.dir, "The audit log can be written, is whole, and goes with the token.")
+	t.Setenv("HSM_PIN", "0000-wrong")
+	doctor(1)
+	a.audit(1, "verify")
+	t.Setenv("HSM_PIN", softhsm.PIN)
+	a.audit(1, "keys", "-environment", "prod")
+	if out := a.audit(0, "show", "-failed"); strings.Count(out, "access denied") != 2 || strings.Count(out, "wrong environment") != 1 {
+		t.Error(out)
+	}
+	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token.")
+	if out := a.audit(0, "show", "-last", "2"); strings.Count(out, "\n") != 3 {
+		t.Error(out)
+	}
+
+	token.Tool(t, "--delete-object", "--type", "privkey", "--id", look(t, token).Keys[".audit"].Versions[1].Ref.ID)
+	expect(t, doctor(0), "WARNING The audit log is not as it has to be (1 problem): the key of version 1 of key/.audit is not on the token")
+	if err := os.RemoveAll(a.dir); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, doctor(0), "There is no audit log in its directory yet")
+}
+
 // TestAuditShared: two environments that are told the same directory do not spoil the log.
 func TestAuditShared(t *testing.T) {
 	token := softhsm.New(t, "acceptance")

@@ -45,6 +45,10 @@ func Command(ctx context.Context, version string, args []string, stdout, stderr 
 			settled, err := services.Audit.Log.Settle(ctx, reason)
 			return settled, errors.Join(err, shut())
 		},
+		Refuse: func(ctx context.Context, s config.Settings, refused error) error {
+			services, shut := servicesOf(s, time.Now, version)
+			return errors.Join(services.Audit.Log.Refused(ctx, refused), shut())
+		},
 		User: hsmprovider.UserAtHost,
 	}, args)
 }

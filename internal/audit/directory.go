@@ -83,6 +83,21 @@ func OpenDirectory(dir string, torn func(size int64, digest string) ([]byte, err
 	return d, nil
 }
 
+// Writable tells whether the log in a directory could be written to, and writes nothing.
+func Writable(dir string) error {
+	for _, name := range []string{lockName, treeName} {
+		file, err := os.OpenFile(filepath.Join(dir, name), os.O_RDWR, 0)
+		if errors.Is(err, fs.ErrNotExist) { // it is made anew
+			continue
+		}
+		if err != nil {
+			return unusable(dir, fmt.Sprintf("The file %s cannot be written to.", name), err)
+		}
+		_ = file.Close()
+	}
+	return nil
+}
+
 // locked runs f while no other process writes, and none of this one.
 func (d *Directory) locked(f func() error) error {
 	d.mu.Lock()

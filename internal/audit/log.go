@@ -156,6 +156,17 @@ func (l *Log) Note(ctx context.Context, e Event) error {
 	return l.append(ctx, e)
 }
 
+// Notable reports whether an error is a refusal that belongs into the log: not what nobody
+// was kept from, as a mistake in a configuration.
+func Notable(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.Protected, fault.Environment, fault.Conflict, fault.Exists, fault.Denied, fault.Inconsistent:
+		return true
+	default:
+		return false
+	}
+}
+
 // Refused records, once in a process, that something was refused.
 func (l *Log) Refused(ctx context.Context, err error) error {
 	f, ok := errors.AsType[*fault.Error](err)

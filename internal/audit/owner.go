@@ -35,13 +35,13 @@ func (l *Log) belongs() error {
 	switch {
 	case err != nil || !found:
 		return nil //nolint:nilerr // what cannot be read is refused by Open, which says more
-	case first.Environment != l.Environment && (l.serial == "" || l.serial != first.Serial):
+	case l.Environment != "" && first.Environment != l.Environment && (l.serial == "" || l.serial != first.Serial):
 		return &fault.Error{
 			Kind: fault.Environment, Op: "use audit log", Subject: "audit log",
 			Problem: fmt.Sprintf("The log in this directory is that of environment %q, on the token with serial %s; this is environment %q.", first.Environment, first.Serial, l.Environment),
 			Hint:    "Give each environment a directory of its own. Nothing was written, neither to the log nor to the token.",
 		}
-	case first.Environment != l.Environment: // the token says so itself, and that is written down
+	case l.Environment != "" && first.Environment != l.Environment: // the token says so itself, and that is written down
 		return nil
 	case l.serial == "" || first.Serial == "" || l.serial == first.Serial:
 		return nil

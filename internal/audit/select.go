@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -60,8 +61,14 @@ func Select(r Reader, q Query) ([]Found, error) {
 	return found, err
 }
 
+// summed is how many steps a summary lists: what a log begins with may have many.
+const summed = 6
+
 // Summary tells in a few words what the record is about.
 func (e Event) Summary() string {
+	if earlier := len(e.Steps) - summed; earlier > 0 {
+		e.Steps = append([]Step{{What: fmt.Sprintf("%d earlier", earlier)}}, e.Steps[earlier:]...)
+	}
 	message := e.message()
 	return message[len(e.Subject)+len(": "):]
 }

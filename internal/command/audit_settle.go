@@ -45,6 +45,7 @@ func auditSettle(ctx context.Context, c Config, args []string) int {
 	}
 	settled, err := c.SettleAudit(ctx, settings, *reason)
 	if err != nil {
+		note(ctx, c, settings, err)
 		return refuse(c, err)
 	}
 	for _, each := range []struct {
@@ -93,6 +94,7 @@ func auditRotate(ctx context.Context, c Config, args []string) int {
 	}
 	version, err := c.RotateAuditKey(ctx, settings)
 	if err != nil {
+		note(ctx, c, settings, err)
 		return refuse(c, err)
 	}
 	_, _ = fmt.Fprintf(c.Stdout, "The audit log is signed by version %d of its key from now on.\n", version)

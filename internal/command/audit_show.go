@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -30,6 +31,9 @@ func (q *query) define(flags *flag.FlagSet) {
 }
 
 func (q *query) resolve() (audit.Query, error) {
+	if q.q.Last < 0 {
+		return q.q, &fault.Error{Kind: fault.Invalid, Op: "select records", Subject: "-last", Problem: fmt.Sprintf("%d is no number of records.", q.q.Last), Hint: "Give how many of the last ones are wanted."}
+	}
 	if q.key != "" {
 		q.q.Subject = "key/" + q.key
 	}
@@ -55,7 +59,7 @@ func (q *query) resolve() (audit.Query, error) {
 }
 
 // selected runs what both commands do that print records.
-func selected(c Config, name string, args []string, more func(*flag.FlagSet), write func([]audit.Found) error) int {
+func selected(c Config, name string, args []string, more func(*flag.FlagSet), write func(audit.Query, []audit.Found) error) int {
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	var at place
 	var asked query
@@ -73,9 +77,14 @@ func selected(c Config, name string, args []string, more func(*flag.FlagSet), wr
 	if err != nil {
 		return refuse(c, err)
 	}
-	found, err := audit.Select(view, q)
+	all := q
+	all.Last = 0 // of what is shown
+	found, err := audit.Select(view, all)
+	if err == nil && len(found) == 0 && q.Subject != "" {
+		_, _ = fmt.Fprintf(c.Stderr, "There are no records of %s that are asked for.\n", printable(q.Subject))
+	}
 	if err == nil {
-		err = write(found)
+		err = write(q, found)
 	}
 	if err != nil {
 		return refuse(c, err)
@@ -87,21 +96,15 @@ func auditShow(_ context.Context, c Config, args []string) int {
 	asJSON := false
 	return selected(c, "audit show", args, func(flags *flag.FlagSet) {
 		flags.BoolVar(&asJSON, "json", false, "print the records as JSON, as audit export does")
-	}, func(found []audit.Found) error {
+	}, func(q audit.Query, found []audit.Found) error {
 		if asJSON {
-			return printLines(c, found)
+			return printLines(c, last(q, found))
 		}
+		found = last(q, withoutIntents(found))
 		w := tabwriter.NewWriter(c.Stdout, 0, 0, 2, ' ', 0)
 		_, _ = fmt.Fprintln(w, "record\ttime\tactor\tsubject\twhat\toutcome")
-		ended := map[string]bool{}
-		for _, f := range found {
-			ended[f.Event.ID] = ended[f.Event.ID] || f.Event.Phase == audit.Outcome
-		}
 		for _, f := range found {
 			e := f.Event
-			if e.Phase == audit.Intent && ended[e.ID] { // its outcome says the same, and what came of it
-				continue
-			}
 			what, outcome := e.Summary(), string(e.Phase)
 			if e.Version != 0 {
 				what += fmt.Sprintf(" version %d", e.Version)
@@ -125,7 +128,25 @@ func auditShow(_ context.Context, c Config, args []string) int {
 }
 
 func auditExport(_ context.Context, c Config, args []string) int {
-	return selected(c, "audit export", args, func(*flag.FlagSet) {}, func(found []audit.Found) error { return printLines(c, found) })
+	return selected(c, "audit export", args, func(*flag.FlagSet) {}, func(q audit.Query, found []audit.Found) error { return printLines(c, last(q, found)) })
+}
+
+// withoutIntents leaves out the intents whose outcomes are there: these say the same, and what
+// came of it.
+func withoutIntents(found []audit.Found) []audit.Found {
+	ended := map[string]bool{}
+	for _, f := range found {
+		ended[f.Event.ID] = ended[f.Event.ID] || f.Event.Phase == audit.Outcome
+	}
+	return slices.DeleteFunc(found, func(f audit.Found) bool { return f.Event.Phase == audit.Intent && ended[f.Event.ID] })
+}
+
+// last leaves the last ones that are asked for.
+func last(q audit.Query, found []audit.Found) []audit.Found {
+	if q.Last > 0 && len(found) > q.Last {
+		found = found[len(found)-q.Last:]
+	}
+	return found
 }
 
 func printLines(c Config, found []audit.Found) error {

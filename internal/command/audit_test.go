@@ -1,10 +1,17 @@
 package command_test
 
-import "testing"
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
 
 func TestAuditArguments(t *testing.T) {
 	t.Setenv("HSM_AUDIT_DIRECTORY", "")
-	empty := t.TempDir()
+	empty, log := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(log, "records-000000000000.jsonl"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, tc := range map[string]struct {
 		args []string
 		code int
@@ -19,6 +26,8 @@ func TestAuditArguments(t *testing.T) {
 		"no keys":              {[]string{"audit", "keys"}, 1, "Nothing says by which keys the log is signed."},
 		"a key that is none":   {[]string{"audit", "verify", "-directory", empty, "-key", "x"}, 1, "There is no audit log"},
 		"a time that is none":  {[]string{"audit", "show", "-directory", empty, "-since", "now"}, 1, "There is no audit log"},
+		"a negative number":    {[]string{"audit", "show", "-directory", log, "-last", "-1"}, 1, "-1 is no number of records."},
+		"an unknown key":       {[]string{"audit", "show", "-directory", log, "-key", "nowhere"}, 0, "There are no records of key/nowhere that are asked for."},
 		"rotate without token": {[]string{"audit", "rotate"}, 1, "No token is selected."},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -22,8 +22,8 @@ func (s *several) Set(value string) error { *s = append(*s, value); return nil }
 
 // expectation reads what the log is held to: keys that are given or, if a token is selected,
 // the token's, and what look finds there.
-func (s *selection) expectation(ctx context.Context, c Config, given []string, look func(context.Context, Token, *audit.Expectation) error) (audit.Expectation, error) {
-	want := audit.Expectation{Environment: s.in.Environment, Own: "key/" + keyring.AuditKeyName}
+func (s *selection) expectation(ctx context.Context, c Config, given []string, look func(context.Context, Token, *audit.Expectation) error) (want audit.Expectation, err error) {
+	want = audit.Expectation{Environment: s.in.Environment, Own: "key/" + keyring.AuditKeyName}
 	for _, text := range given {
 		environment, key, err := audit.ParseVerifierKey(text)
 		if err != nil {
@@ -48,7 +48,10 @@ func (s *selection) expectation(ctx context.Context, c Config, given []string, l
 		return want, err
 	}
 	token, shut := c.Open(settings)
-	defer func() { _ = shut() }() // nothing was changed
+	defer func() {
+		_ = shut() // nothing was changed
+		note(ctx, c, settings, err)
+	}()
 	stamp, err := token.Environment(ctx)
 	if err == nil && stamp == "" { // nothing was ever done on it
 		want.Environment, want.Token = settings.Environment, map[string]audit.Standing{}
@@ -119,6 +122,7 @@ func auditVerify(ctx context.Context, c Config, args []string) int {
 	if err != nil {
 		return refuse(c, err)
 	}
+	chosen.in.Audit.Directory = at.directory
 	want, err := chosen.expectation(ctx, c, keys, hold)
 	if err != nil {
 		return refuse(c, err)

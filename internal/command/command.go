@@ -7,6 +7,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -70,6 +71,8 @@ type Config struct {
 	// SettleAudit closes what is open in the audit log, and has it go on from what is on the
 	// token; see audit.Log.
 	SettleAudit func(ctx context.Context, s config.Settings, reason string) (audit.Settlement, error)
+	// Refuse writes down in the audit log that something was refused. The settings name one.
+	Refuse func(ctx context.Context, s config.Settings, refused error) error
 	// User is who runs the command, "user@host", for when nothing else says.
 	User func() string
 }
@@ -150,6 +153,17 @@ func parse(c Config, flags *flag.FlagSet, args []string, words int) (code int, o
 		return exitUsage, false
 	}
 	return exitFine, true
+}
+
+// note writes down in the audit log, if one is configured, what the token refused.
+func note(ctx context.Context, c Config, s config.Settings, refused error) {
+	if refused == nil || s.Audit.Directory == "" || !audit.Notable(refused) {
+		return
+	}
+	s.Actor = cmp.Or(s.Actor, c.User())
+	if err := c.Refuse(ctx, s, refused); err != nil {
+		_, _ = fmt.Fprintf(c.Stderr, "A refusal could not be written down: %s\n", strings.Join(explain(err).problems, " "))
+	}
 }
 
 // refuse says why a command could not be carried out.

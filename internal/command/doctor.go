@@ -29,8 +29,12 @@ func doctor(ctx context.Context, c Config, args []string) int {
 	r.fact("module", settings.ModulePath)
 	token, shut := c.Open(settings)
 	r.examine(ctx, token, settings.Environment)
+	r.log(ctx, token, settings)
 	if err := shut(); err != nil {
 		r.warn("The token could not be let go of: "+err.Error(), "Nothing was changed. The HSM's log may have the reason.")
+	}
+	for _, refused := range r.refused {
+		note(ctx, c, settings, refused)
 	}
 	return r.close()
 }

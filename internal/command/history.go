@@ -64,13 +64,16 @@ func tell(ctx context.Context, c Config, args []string) int {
 }
 
 // histories opens the token for what its records tell.
-func (s *selection) histories(ctx context.Context, c Config) (map[string]history.Chain, error) {
+func (s *selection) histories(ctx context.Context, c Config) (all map[string]history.Chain, err error) {
 	settings, err := s.settings(c.Getenv)
 	if err != nil {
 		return nil, err
 	}
 	token, shut := c.Open(settings)
-	defer func() { _ = shut() }() // nothing was changed
+	defer func() {
+		_ = shut() // nothing was changed
+		note(ctx, c, settings, err)
+	}()
 	stamp, err := token.Environment(ctx)
 	if err != nil {
 		return nil, err

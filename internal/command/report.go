@@ -12,6 +12,7 @@ type report struct {
 	out              io.Writer
 	findings         []string
 	warned, failures int
+	refused          []error // what failed
 }
 
 // width is where lines are broken, the lines of a finding indented.
@@ -39,6 +40,7 @@ func (r *report) warn(problem, hint string) {
 // fail is about what does.
 func (r *report) fail(err error) {
 	r.failures++
+	r.refused = append(r.refused, err)
 	w := explain(err)
 	r.find("FAILED", strings.Join(w.problems, " "), strings.Join(w.hints, " "), bracketed(w.codes))
 }

@@ -34,6 +34,9 @@ func resolveAudit(in AuditInput, getenv func(string) string) (Audit, error) {
 		if err != nil {
 			return Audit{}, err
 		}
+		if inside(m.File, directory) {
+			return Audit{}, invalid("audit", fmt.Sprintf("The mirror %s is in the directory of the log.", m.File), "Give a file elsewhere: who may read or rename the copy need not be able to touch the log.")
+		}
 		if known[m.Syslog+m.File] {
 			return Audit{}, invalid("audit", fmt.Sprintf("There are two mirrors to %s.", m.Syslog+m.File), "Take one of them away.")
 		}
@@ -76,6 +79,15 @@ func (in MirrorInput) resolve() (m Mirror, err error) {
 		m.CAFile, err = absolute(in.CAFile)
 	}
 	return m, err
+}
+
+// inside reports whether a file, which there may not be, is somewhere below a directory.
+func inside(file, directory string) bool {
+	if file == "" {
+		return false
+	}
+	below, err := filepath.Rel(directory, file)
+	return err == nil && filepath.IsLocal(below)
 }
 
 func absolute(name string) (string, error) {

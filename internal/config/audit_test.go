@@ -17,6 +17,7 @@ func TestMirrorsRefused(t *testing.T) {
 		"nothing":           {mirrored(config.MirrorInput{}), "either a syslog receiver or a file"},
 		"both":              {mirrored(config.MirrorInput{Syslog: "udp://h", File: "/f"}), "either a syslog receiver or a file"},
 		"twice":             {mirrored(config.MirrorInput{File: "/f"}, config.MirrorInput{File: "//f"}), "two mirrors to /f"},
+		"in the log":        {mirrored(config.MirrorInput{File: "/log/sub/../f"}), "The mirror /log/f is in the directory of the log"},
 		"another scheme":    {mirrored(config.MirrorInput{Syslog: "https://h"}), `"https://h" is no syslog receiver`},
 		"no host":           {mirrored(config.MirrorInput{Syslog: "tcp://:601"}), "is no syslog receiver"},
 		"no URL":            {mirrored(config.MirrorInput{Syslog: "tcp://h:x"}), "is no syslog receiver"},

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
+	"github.com/keystead/terraform-provider-hsm/internal/audit"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 )
 
@@ -59,15 +60,10 @@ func refusal(d diag.Diagnostic) error {
 	case reportedAt:
 		err = d.err
 	}
-	if err == nil {
+	if err == nil || !audit.Notable(err) {
 		return nil
 	}
-	switch fault.KindOf(err) {
-	case fault.Protected, fault.Environment, fault.Conflict, fault.Exists, fault.Denied, fault.Inconsistent:
-		return err
-	default:
-		return nil
-	}
+	return err
 }
 
 // gone tells why something leaves the state: a plan that makes it anew would
