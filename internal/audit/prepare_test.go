@@ -261,3 +261,18 @@ func TestObjects(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestStampOnly: a run that was killed before the log began has not looked at what there is.
+func TestStampOnly(t *testing.T) {
+	d := newTokenDesk(t)
+	d.put(audit.Event{Subject: "object/be", Steps: []audit.Step{{What: "found", Reason: "private key"}}})
+	l := d.log()
+	if _, err := l.BeginUnprepared(t.Context(), audit.Event{Operation: "stamp", Subject: "environment/prod"}); err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close(t.Context())
+	_, problems := d.verify(d.standing, func(e *audit.Expectation) { e.Foreign = map[string]string{"object/be": "private key"} })
+	if len(problems) != 1 || !strings.Contains(problems[0], "without an outcome") {
+		t.Errorf("%q", problems)
+	}
+}

@@ -140,6 +140,7 @@ type verification struct {
 	unsigned bool // it was said that there is no checkpoint
 	runs     coverage
 	changed  bool // a record was found to be another one than was written
+	begun    bool // the log tells what it began with
 	spoilt   bool // the file of the tree was found to be wrong
 }
 
@@ -323,6 +324,7 @@ func (v *verification) account(index int64, e Event) {
 			return
 		}
 		v.ended[e.ID] = index
+		v.begun = v.begun || e.Operation == opBegin
 		if accepts(e.Operation) && e.Reason != "" {
 			v.Accepted = append(v.Accepted, index)
 		}
