@@ -70,10 +70,10 @@ func IsSessionLoss(err error) bool {
 
 // spoilsSession reports whether the session on which err came is not to be used again:
 // it is gone, or nobody knows what it is still busy with. Only an answer about what was
-// asked leaves a session as it was.
+// asked leaves a session as it was, and that the arguments are bad is one.
 func spoilsSession(err error) bool {
 	switch call, ok := errors.AsType[*callError](err); {
-	case err == nil || !ok:
+	case err == nil || !ok || call.Value == CKR_ARGUMENTS_BAD:
 		return false
 	default:
 		m, known := meanings[call.Value]

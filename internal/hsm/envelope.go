@@ -136,7 +136,7 @@ func (e *envelope) unwrap(ctx context.Context, template []cryptoki.Attribute) (c
 		return o, err
 	case definite(err), unclear(err) && e.token.answers(ctx):
 		return o, unopened(e.opener, "The key does not open the material: it was wrapped for another key or in another form, is damaged, or is no key of the algorithm that is declared.",
-			"Wrap it again, for the public key or the secret key of the wrapping key's current version; a private key is wrapped as PKCS#8 in DER.", err)
+			"Wrap it again, for the public key or the secret key of the wrapping key's current version; a private key is wrapped as PKCS#8 in DER. For RSA, OAEP is with a hash that the token has: SoftHSM has SHA-1 only.", err)
 	}
 	return o, err
 }

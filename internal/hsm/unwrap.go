@@ -11,7 +11,18 @@ import (
 // Unwrap makes the objects of one version of material that was made elsewhere, see
 // lifecycle.Token. As with Generate, on a failure nothing of the key is left, or the
 // error is fault.Unavailable and says so.
-func (t *Token) Unwrap(ctx context.Context, order lifecycle.Generation, what lifecycle.Wrapped) (lifecycle.Generated, error) {
+//
+// Nobody else changes objects meanwhile: what it makes on the way are objects of the
+// session, which are gone when a failure of somebody else's costs that.
+func (t *Token) Unwrap(ctx context.Context, order lifecycle.Generation, what lifecycle.Wrapped) (made lifecycle.Generated, err error) {
+	err = t.device.Alone(ctx, func(ctx context.Context) error {
+		made, err = t.unwrapAlone(ctx, order, what)
+		return err
+	})
+	return made, err
+}
+
+func (t *Token) unwrapAlone(ctx context.Context, order lifecycle.Generation, what lifecycle.Wrapped) (lifecycle.Generated, error) {
 	// 1. The order itself, and whether this token's word can be taken.
 	p, err := newPlan(order)
 	if err != nil {

@@ -3,6 +3,7 @@ package lifecycle_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -181,4 +182,26 @@ func TestRenewLeavesPinnedVersion(t *testing.T) {
 	}
 	_, err := m.Run().Renew(t.Context(), brought(2), material)
 	wantFault(t, err, fault.Protected, "pins version 1")
+}
+
+// TestBringNothingTwice: material that is a version already is refused, also of a version
+// that was revoked, and leaves nothing.
+func TestBringNothingTwice(t *testing.T) {
+	m := lifecycletest.New(noon)
+	withWrapping(t, m)
+	must[*keyring.Key](t)(m.Run().Bring(t.Context(), brought(1), material))
+	refused := func(version int64, says string) {
+		t.Helper()
+		_, err := m.Run().Renew(t.Context(), brought(version), lifecycletest.Again(material))
+		if !fault.Is(err, fault.Protected) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v does not say %q", err, says)
+		}
+		if k := m.Key("orders"); len(k.Versions) != 1 || k.Work != nil {
+			t.Errorf("left are %v", k.Versions)
+		}
+	}
+	refused(2, "version 1, which is active")
+	inOrder(t, m)
+	must[*keyring.Key](t)(m.Run().Revoke(t.Context(), "orders", 1, keyring.KeyCompromise))
+	refused(3, "version 1, which is compromised")
 }

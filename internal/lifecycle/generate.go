@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
@@ -52,6 +53,9 @@ func (s *Service) generate(ctx context.Context, rec Record, n int, from source) 
 	made, err := from.make(ctx, Generation{
 		Ref: v.Ref, Algorithm: v.Algorithm, Operations: v.Operations, Mechanisms: v.Mechanisms, Extractable: v.Extractable,
 	})
+	if err == nil && from.imported {
+		err = taken(k, made.Fingerprint)
+	}
 	if err != nil {
 		if !fault.Is(err, fault.Unavailable) {
 			if _, undo := s.settle(ctx, rec); undo != nil {
@@ -67,4 +71,20 @@ func (s *Service) generate(ctx context.Context, rec Record, n int, from source) 
 	v.PublicKey, v.Fingerprint, v.Birth, v.Enforcement = made.PublicKey, made.Fingerprint, made.Birth, can.Enforcement
 	s.note(k, v, from.what, from.how)
 	return k, nil
+}
+
+// taken refuses material that is a version of the key already: a version that was revoked
+// must not come back under another number, nor two versions be one key, of which revoking
+// one would leave the other.
+func taken(k *keyring.Key, fingerprint string) error {
+	for _, n := range k.Numbers() {
+		if v := k.Versions[n]; v.Fingerprint == fingerprint {
+			return &fault.Error{
+				Kind: fault.Protected, Op: "import key", Subject: subject(k.Spec.Name),
+				Problem: fmt.Sprintf("The material is that of version %d, which is %s.", n, k.State(v)),
+				Hint:    "Wrap another key. If this one was sent by mistake, put wrapped_material_wo_version back to what it was.",
+			}
+		}
+	}
+	return nil
 }

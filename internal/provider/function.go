@@ -30,7 +30,7 @@ func refusePrivate(text string) error {
 	}
 	return &fault.Error{
 		Kind: fault.Invalid, Op: "read public key", Problem: "This is a private key, which nobody but its owner must have.",
-		Hint: "Treat it as disclosed, since it is in the configuration, or on its way there: make a new one, and give its public half.",
+		Hint: "Treat it as disclosed, since it is in the configuration, and Terraform has just shown what it was given: make a new one, and give its public half.",
 	}
 }
 
@@ -41,5 +41,6 @@ func functionError(argument int64, err error) *function.FuncError {
 		return nil
 	}
 	_, detail := explain(err)
-	return function.NewArgumentFuncError(argument, strings.ReplaceAll(detail, "\n\n", "\n"))
+	detail = strings.TrimSuffix(strings.ReplaceAll(detail, "\n\n", "\n"), ".") // Terraform adds one
+	return function.NewArgumentFuncError(argument, detail)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 
+	"github.com/keystead/terraform-provider-hsm/internal/credential"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
@@ -126,6 +127,13 @@ func (v materialValidator) MarkdownDescription(ctx context.Context) string { ret
 
 func (materialValidator) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
 	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+		return
+	}
+	if credential.IsPrivate(req.ConfigValue.ValueString()) {
+		report(&resp.Diagnostics, &fault.Error{
+			Kind: fault.Invalid, Op: "read wrapped material", Problem: "This is a private key in clear, which is to be wrapped before it leaves where it was made.",
+			Hint: "Treat it as disclosed: make a new one, and wrap that as the guide on bringing your own key says.",
+		}, req.Path)
 		return
 	}
 	if raw, err := base64.StdEncoding.DecodeString(req.ConfigValue.ValueString()); err != nil || len(raw) == 0 {

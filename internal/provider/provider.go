@@ -114,7 +114,7 @@ func (p *hsmProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *
 				Optional: true,
 				MarkdownDescription: "Whether calls into the module may overlap, each in a session of its own, up to `max_sessions` less one. " +
 					"For the module of an HSM in the network, where most of the time is spent on the way: it has to be thread-safe, as its vendor will tell. " +
-					"Many modules of software tokens are not, and lose or mix up objects; SoftHSM and TPMs get one call at a time whatever is set here. Default: `false`.",
+					"Many modules of software tokens are not, and lose or mix up objects; SoftHSM and TPMs get one call about objects at a time whatever is set here, and SoftHSM uses keys beside each other. Default: `false`.",
 			},
 		},
 		Blocks: map[string]schema.Block{"audit": auditBlock()},

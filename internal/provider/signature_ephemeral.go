@@ -36,7 +36,7 @@ func (e *signatureEphemeral) Schema(_ context.Context, _ ephemeral.SchemaRequest
 	attributes := signingAttributes()
 	maps.Copy(attributes, map[string]schema.Attribute{
 		"message": schema.StringAttribute{
-			Optional: true, Validators: []validator.String{base64Validator{}, stringvalidator.ExactlyOneOf(path.MatchRoot("digest"))},
+			Optional: true, Validators: []validator.String{base64Validator{}, stringvalidator.ExactlyOneOf(path.MatchRoot("message"), path.MatchRoot("digest"))},
 			MarkdownDescription: "What is signed, as base64: `base64encode(\"…\")` or `filebase64(\"…\")`. Required, unless there is a `digest`.",
 		},
 		"digest": schema.StringAttribute{

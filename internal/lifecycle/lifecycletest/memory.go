@@ -22,12 +22,13 @@ type Memory struct {
 	Lies     bool     // about where keys come from
 	Warnings []string // what an operator should know
 
-	mu    sync.Mutex
-	given map[string]string // version numbers that were ever recorded, and the CKA_ID of each
-	twice []string          // those that were recorded for another one, too
-	clock time.Time
-	runs  int
-	last  *run
+	mu      sync.Mutex
+	given   map[string]string // version numbers that were ever recorded, and the CKA_ID of each
+	twice   []string          // those that were recorded for another one, too
+	brought *Objects          // what was unwrapped last
+	clock   time.Time
+	runs    int
+	last    *run
 }
 
 // Objects are those of one CKA_ID.

@@ -1,6 +1,7 @@
 package lifecycletest
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdh"
 	"crypto/hmac"
@@ -135,6 +136,11 @@ func (t token) Generate(_ context.Context, order lifecycle.Generation) (lifecycl
 // WrappedMaterial stands for a key of an algorithm, wrapped for any key of the token.
 func WrappedMaterial(a keyring.Algorithm) []byte { return []byte("wrapped " + a) }
 
+// Again stands for the key that was unwrapped last, wrapped once more.
+func Again(material []byte) []byte { return append(slices.Clone(material), again...) }
+
+var again = []byte(", again")
+
 // Unwrap opens what WrappedMaterial has made.
 func (t token) Unwrap(_ context.Context, order lifecycle.Generation, what lifecycle.Wrapped) (lifecycle.Generated, error) {
 	leave, err := t.enter()
@@ -142,7 +148,7 @@ func (t token) Unwrap(_ context.Context, order lifecycle.Generation, what lifecy
 	if err != nil {
 		return lifecycle.Generated{}, err
 	}
-	if by := t.Objects[what.By.ID]; by == nil || by.Secrets != 1 || !by.Allowed.Has(keyring.Unwrap) || !slices.Equal(what.Material, WrappedMaterial(order.Algorithm)) {
+	if by := t.Objects[what.By.ID]; by == nil || by.Secrets != 1 || !by.Allowed.Has(keyring.Unwrap) || !slices.Equal(bytes.TrimSuffix(what.Material, again), WrappedMaterial(order.Algorithm)) {
 		return lifecycle.Generated{}, &fault.Error{Kind: fault.Invalid, Op: "import key", Subject: order.Ref.Label, Problem: "The key does not open the material."}
 	}
 	made, err := t.prepare(order)
@@ -150,6 +156,10 @@ func (t token) Unwrap(_ context.Context, order lifecycle.Generation, what lifecy
 		return lifecycle.Generated{}, err
 	}
 	made.Birth = keyring.Birth{Attested: !t.Lies}
+	if bytes.HasSuffix(what.Material, again) {
+		made.PublicKey, made.Material = t.brought.PublicKey, t.brought.Material
+	}
+	t.brought = made
 	return t.put(made)
 }
 
