@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
@@ -21,6 +22,8 @@ func TestCertificateRequestValidation(t *testing.T) {
 		"use":        {values{"key_id": "orders", "allowed_uses": []any{"web"}}, "allowed_uses", []string{"server_auth"}},
 		"algorithm":  {values{"key_id": "orders", "algorithm": "HS256"}, "algorithm", []string{"ES256"}},
 		"subjects":   {values{"key_id": "orders", "subject": []any{values{"common_name": "a"}, values{"common_name": "b"}}}, "subject", []string{"at most 1"}},
+		"country":    {values{"key_id": "orders", "subject": []any{values{"country": "CHE"}}}, "country", []string{"two capital letters"}},
+		"long name":  {values{"key_id": "orders", "subject": []any{values{"common_name": strings.Repeat("a", 65)}}}, "common_name", []string{"between 1 and 64"}},
 		"fine":       {values{"key_id": unknown, "dns_names": []any{unknown, "*.example.com"}, "ip_addresses": unknown}, "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {

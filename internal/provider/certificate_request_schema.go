@@ -2,6 +2,8 @@ package provider
 
 import (
 	"context"
+	"fmt"
+	"regexp"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
@@ -54,25 +56,33 @@ func (r *certificateRequestResource) Schema(_ context.Context, _ resource.Schema
 	}
 }
 
+// subjectBlock has the upper bounds of RFC 5280, appendix A.1: certification authorities
+// refuse what is longer.
 func subjectBlock() schema.Block {
-	text := func(description string) schema.StringAttribute {
-		return schema.StringAttribute{Optional: true, Validators: []validator.String{stringvalidator.LengthAtLeast(1)}, MarkdownDescription: description + " Default: none."}
+	text := func(atMost int, description string) schema.StringAttribute {
+		return schema.StringAttribute{
+			Optional: true, Validators: []validator.String{stringvalidator.UTF8LengthBetween(1, atMost)},
+			MarkdownDescription: fmt.Sprintf("%s At most %d characters. Default: none.", description, atMost),
+		}
 	}
 	return schema.ListNestedBlock{
 		MarkdownDescription: "The subject of the certificate; at most one block. Default: an empty subject. A change makes the request anew.",
 		Validators:          []validator.List{listvalidator.SizeAtMost(1)},
 		NestedObject: schema.NestedBlockObject{Attributes: map[string]schema.Attribute{
-			"common_name":         text("Common name (CN)."),
-			"organization":        text("Organization (O)."),
-			"organizational_unit": text("Organizational unit (OU)."),
+			"common_name":         text(64, "Common name (CN)."),
+			"organization":        text(64, "Organization (O)."),
+			"organizational_unit": text(64, "Organizational unit (OU)."),
 			"street_address": schema.ListAttribute{
 				Optional: true, ElementType: types.StringType, MarkdownDescription: "Street address, line by line (STREET). Default: none.",
 			},
-			"locality":      text("Locality, such as a town (L)."),
-			"province":      text("Province or state (ST)."),
-			"country":       text("Country, by its two letters (C)."),
-			"postal_code":   text("Postal code (PC)."),
-			"serial_number": text("Serial number of the subject (SERIALNUMBER), which is not that of the certificate."),
+			"locality": text(128, "Locality, such as a town (L)."),
+			"province": text(128, "Province or state (ST)."),
+			"country": schema.StringAttribute{
+				Optional: true, Validators: []validator.String{stringvalidator.RegexMatches(regexp.MustCompile("^[A-Z]{2}$"), "must be the two capital letters of ISO 3166, for example \"CH\"")},
+				MarkdownDescription: "Country, by its two letters (C). Default: none.",
+			},
+			"postal_code":   text(40, "Postal code (PC)."),
+			"serial_number": text(64, "Serial number of the subject (SERIALNUMBER), which is not that of the certificate."),
 		}},
 	}
 }
