@@ -20,7 +20,7 @@ type lab struct {
 	settings string // of the CLI, which name it
 	bare     string // the program of baseline/baseline.c
 	made     map[shape]*environment
-	peaks    map[int]float64 // of the provider's memory, by the number of keys
+	peaks    map[int]peak // of memory, by the number of keys
 }
 
 //go:embed baseline/baseline.c
@@ -39,7 +39,7 @@ func newLab(t *testing.T) *lab {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	l := &lab{
 		dir: dir, mirror: filepath.Join(dir, "mirror"), settings: filepath.Join(dir, "cli.tfrc"), bare: filepath.Join(dir, "baseline"),
-		made: map[shape]*environment{}, peaks: map[int]float64{},
+		made: map[shape]*environment{}, peaks: map[int]peak{},
 	}
 	l.build(t, "hsm", "../..")
 	l.build(t, "null", "./testdata/null")

@@ -1,12 +1,13 @@
 /*
  * What a PKCS#11 module does when nothing stands between it and a program in C: the
  * baseline that the provider is measured against. It prints how many seconds a loop took,
- * or how many objects were listed, or signatures made, in a second. Loading the module, the login and
+ * or how many objects were listed, or signatures made, in a second, or how much memory it took. Loading the module, the login and
  * the module's own first look at its store are not part of the time.
  *
  *   baseline MODULE PIN generate COUNT THREADS    pairs on P-256, as token objects
  *   baseline MODULE PIN destroy                   every private, secret and public key
  *   baseline MODULE PIN list                      every object, with its attributes
+ *   baseline MODULE PIN memory                    the same, and the largest resident size in MiB
  *   baseline MODULE PIN sign LABEL MECHANISM LENGTH THREADS MILLISECONDS
  *
  * The token is the one in the first slot. As in the interposer, every function takes
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 typedef unsigned long word;
@@ -171,7 +173,7 @@ static void read_attributes(word s, word object, const word *types, word count) 
 	CALL(get_attribute_value, s, object, template, count);
 }
 
-static void list(word s) {
+static double list(word s) {
 	double begin = now();
 	word found, i, *handles = search(s, NULL, 0, &found);
 	for (i = 0; i < found; i++) {
@@ -184,7 +186,14 @@ static void list(word s) {
 		case private_key: read_attributes(s, handles[i], of_private, sizeof of_private / sizeof *of_private); break;
 		}
 	}
-	printf("%f\n", (double)found / (now() - begin));
+	return (double)found / (now() - begin);
+}
+
+static double memory(word s) {
+	struct rusage usage;
+	list(s);
+	getrusage(RUSAGE_SELF, &usage);
+	return (double)usage.ru_maxrss / 1024;
 }
 
 static word key, code, length;
@@ -235,7 +244,9 @@ int main(int count, char **arguments) {
 	} else if (strcmp(arguments[3], "destroy") == 0) {
 		destroy(s);
 	} else if (strcmp(arguments[3], "list") == 0) {
-		list(s);
+		printf("%f\n", list(s));
+	} else if (strcmp(arguments[3], "memory") == 0) {
+		printf("%f\n", memory(s));
 	} else if (count == 9 && strcmp(arguments[3], "sign") == 0) {
 		code = strtoul(arguments[5], NULL, 0);
 		length = strtoul(arguments[6], NULL, 0);
