@@ -136,7 +136,7 @@ func (m *Mirror) run() {
 		select {
 		case <-m.poked:
 		case <-m.closing:
-			for more && err == nil {
+			for more = true; more && err == nil; { // what came since it last looked
 				more, err = d.once()
 			}
 			return
