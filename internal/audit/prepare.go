@@ -214,6 +214,9 @@ func (l *Log) holdToCheckpoint(store Store, notes Notes, keys []Key) error {
 			Hint: "Look into it with `terraform-provider-hsm audit verify`, which tells which of the two it is: that file can be removed, and is made anew. As long as it is like this nothing is changed on the token.",
 		}
 	}
+	if err := l.holdToTerms(store, c, keys); err != nil {
+		return err
+	}
 	l.signing.Lock()
 	defer l.signing.Unlock()
 	l.signed = c.Size

@@ -204,7 +204,7 @@ func (d *desk) verify(change ...func(*audit.Expectation)) (audit.Summary, []stri
 	if err != nil {
 		d.tb.Fatal(err)
 	}
-	want := audit.Expectation{Environment: "prod", Keys: keys}
+	want := audit.Expectation{Environment: "prod", Keys: keys, Own: "key/.audit"}
 	for _, each := range change {
 		each(&want)
 	}

@@ -139,6 +139,7 @@ type verification struct {
 	open     map[string]Event
 	unsigned bool // it was said that there is no checkpoint
 	runs     coverage
+	terms    terms
 	changed  bool // a record was found to be another one than was written
 	begun    bool // the log tells what it began with
 	spoilt   bool // the file of the tree was found to be wrong
@@ -146,7 +147,7 @@ type verification struct {
 
 func newVerification(want Expectation) *verification {
 	return &verification{
-		want: want, intents: map[string]int64{}, ended: map[string]int64{}, given: map[string]bool{}, known: map[string]*account{}, open: map[string]Event{},
+		want: want, terms: newTerms(want.Own), intents: map[string]int64{}, ended: map[string]int64{}, given: map[string]bool{}, known: map[string]*account{}, open: map[string]Event{},
 	}
 }
 
@@ -216,6 +217,8 @@ func (v *verification) compare(size int64) {
 		switch {
 		case err != nil:
 			v.say(none, "the tree of %d records cannot be computed: %v", size, err)
+		case root == c.Root && v.terms.violated(c.Key, size) != "":
+			v.say(none, "the checkpoint of %d records %s: somebody has a copy of that key, and what it covers may be other than was written", size, v.terms.violated(c.Key, size))
 		case root != c.Root && v.changed: // the checkpoint before says the same
 		case root != c.Root && len(v.astray) > 0:
 			v.blame()
@@ -273,6 +276,7 @@ func (v *verification) take(index int64, line []byte) {
 		v.say(index, "it is of the environment %q", e.Environment)
 	default:
 		v.cover(index, e)
+		v.terms.account(index, e)
 		v.account(index, e)
 	}
 	v.compare(index + 1)
@@ -359,7 +363,7 @@ func (v *verification) of(subject string) *account {
 // make takes in which versions came about.
 func (a *account) make(index int64, steps []Step) {
 	for _, s := range steps {
-		if s.What == stepGenerated || s.What == stepImported || s.What == stepAdopted {
+		if comesAbout(s.What) {
 			a.made[s.Version] = making{index, s.Digest}
 		}
 	}
