@@ -3,6 +3,7 @@ package audit_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,12 +30,12 @@ func TestRunsSign(t *testing.T) {
 	d.now = d.now.Add(time.Hour)
 	next := d.as("next")
 	d.write(next, "key/orders", 3, nil)
-	if summary, problems := d.verify(); problems != nil || summary.Signed != 4 {
+	if summary, problems := d.verify(); problems != nil || summary.Signed != 4 || !slices.Equal(summary.Late, []int64{2, 3}) {
 		t.Errorf("%+v, %q", summary, problems)
 	}
 	d.close(next)
-	if _, problems := d.verify(); problems != nil {
-		t.Errorf("%q", problems)
+	if summary, problems := d.verify(); problems != nil || summary.Signed != 6 || len(summary.Late) != 2 {
+		t.Errorf("%+v, %q", summary, problems)
 	}
 	d.now = d.now.Add(time.Hour)
 	last := d.as("last")

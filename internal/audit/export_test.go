@@ -1,16 +1,9 @@
 package audit
 
-import (
-	"context"
-	"time"
-
-	"golang.org/x/mod/sumdb/tlog"
-)
+import "context"
 
 // Encode writes a record's line.
 func Encode(e Event) ([]byte, error) { return e.encode() }
 
-// Sign makes a checkpoint.
-func Sign(ctx context.Context, s Signer, origin string, size int64, root tlog.Hash, at time.Time) ([]byte, error) {
-	return sign(ctx, s, origin, size, root, at)
-}
+// Sign makes the text of a checkpoint.
+func Sign(ctx context.Context, s Signer, c Checkpoint) ([]byte, error) { return sign(ctx, s, c) }

@@ -337,7 +337,7 @@ func (l *Log) signLocked(ctx context.Context, least int64) error {
 	if err != nil {
 		return err
 	}
-	text, err := sign(ctx, l.Signer, Origin(l.Environment), size, root, l.Now())
+	text, err := sign(ctx, l.Signer, Checkpoint{Origin: Origin(l.Environment), Size: size, Root: root, Time: l.Now(), Run: l.Run})
 	if err != nil {
 		return err
 	}

@@ -124,7 +124,7 @@ func newDesk(tb testing.TB) *desk {
 }
 
 func torn(size int64, digest string) ([]byte, error) {
-	return []byte(fmt.Sprintf(`{"torn":%d,"digest":%q}`, size, digest)), nil
+	return audit.Encode(audit.Event{Operation: "close torn record", Subject: "log", Size: size, Digests: map[string]string{"torn": digest}, Phase: audit.Notice})
 }
 
 // log opens the log as a process of its own would.

@@ -21,7 +21,7 @@ func (d *desk) resign(version int, sizes ...int) {
 	var all, newest []byte
 	for _, size := range sizes {
 		lines := d.lines()[:size]
-		note, err := audit.Sign(d.tb.Context(), thief, audit.Origin("prod"), int64(size), root(d.tb, lines), d.now)
+		note, err := audit.Sign(d.tb.Context(), thief, audit.Checkpoint{Origin: audit.Origin("prod"), Size: int64(size), Root: root(d.tb, lines), Time: d.now})
 		if err != nil {
 			d.tb.Fatal(err)
 		}
