@@ -62,7 +62,7 @@ const (
 type found struct {
 	store Store
 	known []Event // on the token
-	notes int     // checkpoints
+	keys  int     // versions of the key that signs
 	state state
 }
 
@@ -85,7 +85,7 @@ func (l *Log) inspect(ctx context.Context) (f found, err error) {
 	if err != nil {
 		return f, err
 	}
-	f.notes = len(notes.All)
+	f.keys = len(keys)
 	if err := l.holdToCheckpoint(f.store, notes, keys); err != nil {
 		return f, err
 	}
@@ -119,6 +119,7 @@ func (l *Log) trust(ctx context.Context) error {
 		if err := holdToSubjects(f.store, f.known); err != nil {
 			return err
 		}
+		l.signs.Store(f.keys > 0)
 	}
 	l.trusted = true
 	return nil

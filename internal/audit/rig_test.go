@@ -32,6 +32,7 @@ type pen struct {
 	fails error
 	next  crypto.Signer // the key after the last was lost
 	made  int
+	asked int // for its keys
 }
 
 func newEd25519(tb testing.TB) crypto.Signer {
@@ -90,6 +91,7 @@ func (p *pen) Sign(_ context.Context, message []byte) (audit.Key, []byte, error)
 func (p *pen) Keys(context.Context) ([]audit.Key, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.asked++
 	if !p.there {
 		return nil, nil
 	}

@@ -170,7 +170,10 @@ func judge(c Config, view *audit.View, want audit.Expectation) int {
 	if want.Token == nil {
 		with = "; the token was not asked"
 	}
-	if summary.Signed == 0 {
+	switch n := int(summary.Records - summary.Signed); {
+	case summary.Signed > 0 && n > 0:
+		with += "; not covered by a checkpoint yet: " + counted(n, "record") + " at its end"
+	case summary.Signed == 0:
 		with += "; but no checkpoint covers it yet, so that nothing shows that its records are those that were written"
 	}
 	_, _ = fmt.Fprintf(c.Stdout, "\nThe log is whole%s.\n", with)
