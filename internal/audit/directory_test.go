@@ -497,6 +497,7 @@ func TestSegments(t *testing.T) {
 		t.Errorf("%d records, %v", count, err)
 	}
 	for name, spoil := range map[string]func() error{
+		"the first is missing":    func() error { return os.Remove(files[0]) },
 		"a file is missing":       func() error { return os.Remove(files[1]) },
 		"the one before the last": func() error { return os.Remove(files[2]) },
 		"a file was cut off":      func() error { return os.Truncate(files[1], 4<<20) },
@@ -516,6 +517,8 @@ func TestSegments(t *testing.T) {
 			if view, err := audit.OpenView(dir); err != nil {
 				t.Error(err)
 			} else if err := view.Lines(0, func(int64, []byte) bool { return true }); !fault.Is(err, fault.Inconsistent) {
+				t.Errorf("to look at: %v", err)
+			} else if first := "Records 0 to 5 are missing"; strings.Contains(err.Error(), first) != (name == "the first is missing") {
 				t.Errorf("to look at: %v", err)
 			}
 			if err := errors.Join(os.RemoveAll(dir), os.CopyFS(dir, os.DirFS(kept))); err != nil {
