@@ -34,8 +34,10 @@ func underAudit(s config.Settings, c lifecycle.Config, token *cryptoki.Token, on
 		mirrors = append(mirrors, mirror.New(mirror.Config{Directory: s.Audit.Directory, Syslog: m.Syslog, File: m.File, Authorities: m.CAFile}))
 	}
 	log := audit.New(audit.Config{
-		Open: func(torn func(int64, string) ([]byte, error)) (audit.Store, error) {
-			return audit.OpenDirectory(s.Audit.Directory, torn)
+		Open: func(ctx context.Context, torn func(int64, string) ([]byte, error)) (audit.Store, error) {
+			return audit.OpenDirectory(ctx, s.Audit.Directory, torn, func(ctx context.Context, holder string) {
+				hsmprovider.LogProgress(ctx, "waiting for the audit log, which another process has locked", map[string]any{"directory": s.Audit.Directory, "held_by": holder})
+			})
 		},
 		Look:   func() (audit.Reader, error) { return audit.OpenView(s.Audit.Directory) },
 		Signer: signing,

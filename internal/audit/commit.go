@@ -2,14 +2,18 @@ package audit
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"runtime"
+	"slices"
+	"sync/atomic"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 )
 
 // waiter is a line on its way.
 type waiter struct {
+	ctx   context.Context //nolint:containedctx // of the caller, who waits
 	line  []byte
 	index int64
 	err   error
@@ -19,13 +23,13 @@ type waiter struct {
 
 // Append stores a line, see Store. Lines that come while others are being written are
 // written, and made durable, together.
-func (d *Directory) Append(line []byte) (int64, error) {
-	return d.queued(&waiter{line: line, done: make(chan struct{})})
+func (d *Directory) Append(ctx context.Context, line []byte) (int64, error) {
+	return d.queued(&waiter{ctx: ctx, line: line, done: make(chan struct{})})
 }
 
 // AppendSoon stores a line that becomes durable with others, see Store.
-func (d *Directory) AppendSoon(line []byte) (int64, error) {
-	return d.queued(&waiter{line: line, soon: true, done: make(chan struct{})})
+func (d *Directory) AppendSoon(ctx context.Context, line []byte) (int64, error) {
+	return d.queued(&waiter{ctx: ctx, line: line, soon: true, done: make(chan struct{})})
 }
 
 func (d *Directory) queued(w *waiter) (int64, error) {
@@ -37,8 +41,26 @@ func (d *Directory) queued(w *waiter) (int64, error) {
 	if lead {
 		d.lead()
 	}
-	<-w.done
+	select {
+	case <-w.done:
+	case <-w.ctx.Done():
+		if d.withdraw(w) {
+			return 0, d.lock.held(w.ctx.Err())
+		}
+		<-w.done // it is being written, or given up
+	}
 	return w.index, w.err
+}
+
+// withdraw takes back a line that nobody has begun to write.
+func (d *Directory) withdraw(w *waiter) bool {
+	d.queue.Lock()
+	defer d.queue.Unlock()
+	n := slices.Index(d.waiting, w)
+	if n >= 0 {
+		d.waiting = slices.Delete(d.waiting, n, n+1)
+	}
+	return n >= 0
 }
 
 // lead writes what is waiting until nothing is. After its own it leaves that to a goroutine,
@@ -69,8 +91,10 @@ func (d *Directory) commit(batch []*waiter) {
 	for n, w := range batch {
 		lines[n], soon = w.line, soon && w.soon
 	}
+	ctx, stop := wanted(batch)
+	defer stop()
 	var first int64
-	err := d.locked(func() error {
+	err := d.locked(ctx, func() error {
 		if err := d.catchUp(); err != nil {
 			return err
 		}
@@ -84,6 +108,27 @@ func (d *Directory) commit(batch []*waiter) {
 	})
 	for n, w := range batch {
 		w.index, w.err = first+int64(n), err
+	}
+}
+
+// wanted is a context that ends when those of all waiters have.
+func wanted(batch []*waiter) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var left atomic.Int64
+	left.Store(int64(len(batch)))
+	stops := make([]func() bool, len(batch))
+	for n, w := range batch {
+		stops[n] = context.AfterFunc(w.ctx, func() {
+			if left.Add(-1) == 0 {
+				cancel()
+			}
+		})
+	}
+	return ctx, func() {
+		for _, stop := range stops {
+			stop()
+		}
+		cancel()
 	}
 }
 

@@ -3,6 +3,7 @@ package audit
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -37,7 +38,7 @@ import (
 type Directory struct {
 	dir  string
 	torn func(size int64, digest string) ([]byte, error)
-	lock *os.File
+	lock *lock
 
 	queue   sync.Mutex // guards waiting and leading
 	waiting []*waiter
@@ -68,18 +69,23 @@ const (
 
 // OpenDirectory opens the log in a directory, which is made if need be, to write to it.
 // torn makes the record that stands for the text that a killed process left, of a length and
-// a SHA-256. A directory in which something is wrong is fault.Inconsistent.
-func OpenDirectory(dir string, torn func(size int64, digest string) ([]byte, error)) (*Directory, error) {
+// a SHA-256; waiting, which may be nil, is told when the log is locked by another process for
+// long, and by which. A directory in which something is wrong is fault.Inconsistent.
+func OpenDirectory(ctx context.Context, dir string, torn func(size int64, digest string) ([]byte, error), waiting func(ctx context.Context, holder string)) (*Directory, error) {
+	return openDirectory(ctx, dir, torn, patience{noticed, longest, waiting})
+}
+
+func openDirectory(ctx context.Context, dir string, torn func(size int64, digest string) ([]byte, error), p patience) (*Directory, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, unusable(dir, "The directory cannot be made.", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, unusable(dir, "The directory cannot be written to.", err)
 	}
-	d := &Directory{dir: dir, torn: torn, lock: lock}
-	if err := d.locked(d.open); err != nil {
-		_ = d.Close()
+	d := &Directory{dir: dir, torn: torn, lock: newLock(file, p)}
+	if err := d.locked(ctx, d.open); err != nil {
+		_ = d.Close(ctx)
 		return nil, err
 	}
 	return d, nil
@@ -98,26 +104,6 @@ func Writable(dir string) error {
 		_ = file.Close()
 	}
 	return nil
-}
-
-// locked runs f while no other process writes, and none of this one.
-func (d *Directory) locked(f func() error) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.broken != nil {
-		return d.broken
-	}
-	if err := lockFile(d.lock); err != nil {
-		if _, ok := errors.AsType[*fault.Error](err); ok {
-			return err
-		}
-		return unusable(d.dir, "The log cannot be locked.", err)
-	}
-	defer func() { _ = unlockFile(d.lock) }()
-	if err := d.same(d.lock, lockName); err != nil { // others would lock another file
-		return err
-	}
-	return f()
 }
 
 // same makes sure that an open file is still the one of that name.
@@ -364,9 +350,9 @@ func (d *Directory) Size() int64 {
 }
 
 // Close lets go of the files. Whoever is still waiting is told so.
-func (d *Directory) Close() (err error) {
+func (d *Directory) Close(ctx context.Context) (err error) {
 	if d.segment != nil {
-		err = d.locked(func() error {
+		err = d.locked(ctx, func() error {
 			if err := d.sync(); err != nil {
 				return err
 			}
@@ -377,7 +363,7 @@ func (d *Directory) Close() (err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.broken = &fault.Error{Kind: fault.Internal, Op: "write audit record", Subject: subject(d.dir), Problem: "The log was closed."}
-	for _, file := range []*os.File{d.segment, d.tree, d.lock} {
+	for _, file := range []*os.File{d.segment, d.tree, d.lock.file} {
 		if file != nil {
 			_ = file.Close()
 		}

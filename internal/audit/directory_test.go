@@ -50,8 +50,8 @@ func write() {
 		}
 	}
 	l := audit.New(audit.Config{
-		Open: func(torn func(int64, string) ([]byte, error)) (audit.Store, error) {
-			return audit.OpenDirectory(os.Getenv("AUDIT_WRITER"), torn)
+		Open: func(ctx context.Context, torn func(int64, string) ([]byte, error)) (audit.Store, error) {
+			return audit.OpenDirectory(ctx, os.Getenv("AUDIT_WRITER"), torn, nil)
 		},
 		Signer: &pen{keys: []crypto.Signer{ed25519.NewKeyFromSeed(seed)}, there: true}, Serial: func(context.Context) (string, error) { return "4711", nil },
 		Running:     func(e audit.Event) bool { return syscall.Kill(e.PID, 0) == nil },
@@ -459,7 +459,7 @@ func TestTreeIsMadeAnew(t *testing.T) {
 func TestSegments(t *testing.T) {
 	dir := t.TempDir()
 	open := func() *audit.Directory {
-		d, err := audit.OpenDirectory(dir, torn)
+		d, err := audit.OpenDirectory(t.Context(), dir, torn, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -477,7 +477,7 @@ func TestSegments(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if index, err := each.Append(line); err != nil || index != n {
+		if index, err := each.Append(t.Context(), line); err != nil || index != n {
 			t.Fatalf("record %d is %d, %v", n, index, err)
 		}
 	}
@@ -485,7 +485,7 @@ func TestSegments(t *testing.T) {
 	if err != nil || len(files) != 4 {
 		t.Errorf("%q, %v", files, err)
 	}
-	_, _ = a.Close(), b.Close()
+	_, _ = a.Close(t.Context()), b.Close(t.Context())
 	count := int64(0)
 	if err := open().Lines(0, func(index int64, line []byte) bool {
 		if e, err := audit.Decode(line); err != nil || index != count || e.Run != names[index:index+1] {
@@ -511,7 +511,7 @@ func TestSegments(t *testing.T) {
 			if err := spoil(); err != nil {
 				t.Fatal(err)
 			}
-			if d, err := audit.OpenDirectory(dir, torn); !fault.Is(err, fault.Inconsistent) {
+			if d, err := audit.OpenDirectory(t.Context(), dir, torn, nil); !fault.Is(err, fault.Inconsistent) {
 				t.Errorf("the next change: %v, %v", d, err)
 			}
 			if view, err := audit.OpenView(dir); err != nil {

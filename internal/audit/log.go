@@ -21,7 +21,7 @@ import (
 type Config struct {
 	// Open opens the store; torn makes the record that stands for a torn one. It is called
 	// when something is first recorded.
-	Open func(torn func(size int64, digest string) ([]byte, error)) (Store, error)
+	Open func(ctx context.Context, torn func(size int64, digest string) ([]byte, error)) (Store, error)
 	// Look opens what there is, to be looked at before anything is written; fault.NotFound is
 	// none. It may be nil.
 	Look func() (Reader, error)
@@ -72,7 +72,8 @@ type Log struct {
 	opening sync.Mutex // guards what follows
 	store   Store      // nil until something is recorded
 	serial  string
-	moved   bool // the log was another token's, which was accepted
+	stuck   error // another process does not let go of the store
+	moved   bool  // the log was another token's, which was accepted
 
 	signing sync.Mutex // guards what follows
 	signed  int64      // the size that the newest checkpoint is of
@@ -241,8 +242,8 @@ func (l *Log) Warnings() []string {
 func (l *Log) open(ctx context.Context) (Store, error) {
 	l.opening.Lock()
 	defer l.opening.Unlock()
-	if l.store != nil {
-		return l.store, nil
+	if l.store != nil || l.stuck != nil {
+		return l.store, l.stuck
 	}
 	// A login that was refused is recorded too, and a token that is not there.
 	serial, err := l.Serial(ctx)
@@ -253,10 +254,13 @@ func (l *Log) open(ctx context.Context) (Store, error) {
 	if err := l.belongs(); err != nil {
 		return nil, err
 	}
-	store, err := l.Open(func(size int64, digest string) ([]byte, error) {
+	store, err := l.Open(ctx, func(size int64, digest string) ([]byte, error) {
 		e := Event{Operation: "close torn record", Subject: "log", Size: size, Digests: map[string]string{"torn": digest}, Phase: Notice, ID: random()}
 		return l.complete(e).encode()
 	})
+	if waitedInVain(err) { // a thousand resources need not wait again
+		l.stuck = err
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -279,16 +283,16 @@ func (l *Log) append(ctx context.Context, e Event) error {
 	return l.appendTo(ctx, store, e)
 }
 
-func (l *Log) appendTo(_ context.Context, store Store, e Event) error {
+func (l *Log) appendTo(ctx context.Context, store Store, e Event) error {
 	line, err := l.complete(e).encode()
 	if err != nil {
 		return err
 	}
 	write := store.Append
 	if e.Phase == Outcome {
-		write = store.AppendSoon
+		write, ctx = store.AppendSoon, context.WithoutCancel(ctx) // it is told what was done, also by a run that is to end
 	}
-	index, err := write(line)
+	index, err := write(ctx, line)
 	if err != nil {
 		return err
 	}
@@ -344,7 +348,7 @@ func (l *Log) signLocked(ctx context.Context, least int64) error {
 	if err != nil {
 		return err
 	}
-	if err := store.AddCheckpoint(size, text); err != nil {
+	if err := store.AddCheckpoint(ctx, size, text); err != nil {
 		return err
 	}
 	l.signed = size
@@ -374,7 +378,7 @@ func (l *Log) Close(ctx context.Context) (err error) {
 	l.opening.Lock()
 	defer l.opening.Unlock()
 	if l.store != nil {
-		err = errors.Join(err, l.store.Close())
+		err = errors.Join(err, l.store.Close(ctx))
 		l.poke(l.store.Size())
 	}
 	ctx, cancel := context.WithTimeout(ctx, mirrorsLast)

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -111,8 +112,8 @@ func (d *Directory) Checkpoints() (Notes, error) { return allNotes(d.dir) }
 
 // AddCheckpoint stores a checkpoint, see Store. Killed in it, the file of the newest one
 // alone may be the one before.
-func (d *Directory) AddCheckpoint(size int64, note []byte) error {
-	return d.locked(func() error {
+func (d *Directory) AddCheckpoint(ctx context.Context, size int64, note []byte) error {
+	return d.locked(ctx, func() error {
 		if err := d.segment.Sync(); err != nil { // what is signed is there, whoever wrote it
 			return unusable(d.dir, "The records cannot be made durable.", err)
 		}

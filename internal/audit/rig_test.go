@@ -133,8 +133,8 @@ func torn(size int64, digest string) ([]byte, error) {
 func (d *desk) log() *audit.Log {
 	d.tb.Helper()
 	c := audit.Config{
-		Open: func(torn func(int64, string) ([]byte, error)) (audit.Store, error) {
-			return audit.OpenDirectory(d.dir, torn)
+		Open: func(ctx context.Context, torn func(int64, string) ([]byte, error)) (audit.Store, error) {
+			return audit.OpenDirectory(ctx, d.dir, torn, nil)
 		},
 		Look:   func() (audit.Reader, error) { return audit.OpenView(d.dir) },
 		Signer: d.pen, Serial: func(context.Context) (string, error) { return "4711", nil }, Own: "key/.audit",

@@ -47,8 +47,8 @@ func TestAuditArguments(t *testing.T) {
 func TestAuditShowSkips(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	l := audit.New(audit.Config{
-		Open: func(torn func(int64, string) ([]byte, error)) (audit.Store, error) {
-			return audit.OpenDirectory(dir, torn)
+		Open: func(ctx context.Context, torn func(int64, string) ([]byte, error)) (audit.Store, error) {
+			return audit.OpenDirectory(ctx, dir, torn, nil)
 		},
 		Serial: func(context.Context) (string, error) { return "4711", nil }, Environment: "prod", Actor: "ada@build",
 		Now: func() time.Time { return time.Date(2027, 1, 1, 12, 0, 0, 0, time.UTC) },

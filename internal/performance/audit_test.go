@@ -48,7 +48,7 @@ func records(writers int) func(*testing.T, *lab) race {
 			ours: func() float64 {
 				dir := t.TempDir()
 				disk = fsyncs(t, dir, line)
-				store, err := audit.OpenDirectory(dir, func(int64, string) ([]byte, error) { return nil, nil }) // nothing is torn
+				store, err := audit.OpenDirectory(t.Context(), dir, func(int64, string) ([]byte, error) { return nil, nil }, nil) // nothing is torn
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -57,7 +57,7 @@ func records(writers int) func(*testing.T, *lab) race {
 				for range writers {
 					group.Go(func() {
 						for range each {
-							if _, err := store.Append(line); err != nil {
+							if _, err := store.Append(t.Context(), line); err != nil {
 								t.Error(err)
 								return
 							}
@@ -66,7 +66,7 @@ func records(writers int) func(*testing.T, *lab) race {
 				}
 				group.Wait()
 				took := time.Since(begin).Seconds()
-				if err := store.Close(); err != nil {
+				if err := store.Close(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 				return float64(writers*each) / took

@@ -24,8 +24,8 @@ var noon = time.Date(2027, 1, 1, 12, 0, 0, 123456789, time.UTC)
 // run is a run of the provider whose log has mirrors.
 func run(dir string, mirrors ...mirror.Config) *audit.Log {
 	c := audit.Config{
-		Open: func(torn func(int64, string) ([]byte, error)) (audit.Store, error) {
-			return audit.OpenDirectory(dir, torn)
+		Open: func(ctx context.Context, torn func(int64, string) ([]byte, error)) (audit.Store, error) {
+			return audit.OpenDirectory(ctx, dir, torn, nil)
 		},
 		Serial:      func(context.Context) (string, error) { return "4711", nil },
 		Environment: "prod", Actor: "ada@build", Provider: "1.2.3", Run: "r", Host: "build 7", PID: 4242, Now: func() time.Time { return noon },
