@@ -176,28 +176,36 @@ func (l *Log) Refused(ctx context.Context, err error) error {
 	if !ok {
 		return nil
 	}
-	if !l.first(f.Op + "\n" + f.Subject + "\n" + f.Problem) {
-		return nil
-	}
-	return l.Note(ctx, Event{Operation: f.Op, Subject: refusedSubject(f.Subject), Failure: failure(err)})
+	return l.once(f.Op+"\n"+f.Subject+"\n"+f.Problem, func() error {
+		return l.Note(ctx, Event{Operation: f.Op, Subject: refusedSubject(f.Subject), Failure: failure(err)})
+	})
 }
 
 // Imported records, once in a process, that something on the token was shown to whoever
 // takes it under management. It changes nothing there.
 func (l *Log) Imported(ctx context.Context, subject, reason string) error {
-	if !l.first("import\n" + subject + "\n" + reason) {
-		return nil
-	}
-	return l.Note(ctx, Event{Operation: "import", Subject: subject, Reason: reason})
+	return l.once("import\n"+subject+"\n"+reason, func() error {
+		return l.Note(ctx, Event{Operation: "import", Subject: subject, Reason: reason})
+	})
 }
 
-// first reports whether something is noted for the first time.
-func (l *Log) first(what string) bool {
+// once notes something that was not noted yet. What could not be written down may be noted
+// again.
+func (l *Log) once(what string, note func() error) error {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	known := l.noted[what]
 	l.noted[what] = true
-	return !known
+	l.mu.Unlock()
+	if known {
+		return nil
+	}
+	err := note()
+	if err != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.noted, what)
+	}
+	return err
 }
 
 // named finds what a fault is about.

@@ -253,7 +253,7 @@ func (e Event) message() string {
 		parts = append(parts, s.String())
 	}
 	if len(parts) == 0 {
-		parts = []string{e.Operation}
+		parts = []string{Step{What: e.Operation, Version: e.Version}.String()}
 	}
 	message := fmt.Sprintf("%s: %s", e.Subject, strings.Join(parts, ", "))
 	if e.Reason != "" {

@@ -109,9 +109,6 @@ func auditShow(_ context.Context, c Config, args []string) int {
 		for _, f := range found {
 			e := f.Event
 			what, outcome := e.Summary(), string(e.Phase)
-			if e.Version != 0 {
-				what += fmt.Sprintf(" version %d", e.Version)
-			}
 			if e.Phase == audit.Outcome {
 				outcome = "done"
 			}
