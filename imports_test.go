@@ -58,7 +58,7 @@ var rules = map[string]rule{
 
 	"internal/audit": {internal: []string{"fault"}, foreign: []string{"golang.org/x/mod/sumdb/note", "golang.org/x/mod/sumdb/tlog"}, pure: true},
 	// What goes to others speaks to the network; the log itself does not.
-	"internal/audit/mirror": {internal: []string{"audit"}},
+	"internal/audit/mirror": {internal: []string{"audit", "fault"}},
 
 	"internal/catalog":     {internal: []string{"fault"}, pure: true},
 	"internal/environment": {internal: []string{"fault"}, pure: true},

@@ -444,11 +444,12 @@ func TestAuditTool(t *testing.T) {
 	doctor(1)
 	a.audit(1, "verify")
 	t.Setenv("HSM_PIN", softhsm.PIN)
+	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token; not covered by a checkpoint yet: 2 records at its end.")
 	a.audit(1, "keys", "-environment", "prod")
 	if out := a.audit(0, "show", "-failed"); strings.Count(out, "access denied") != 2 || strings.Count(out, "wrong environment") != 1 {
 		t.Error(out)
 	}
-	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token.")
+	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token; not covered by a checkpoint yet: 3 records at its end.")
 	if out := a.audit(0, "show", "-last", "2"); strings.Count(out, "\n") != 3 {
 		t.Error(out)
 	}

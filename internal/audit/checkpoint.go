@@ -152,27 +152,35 @@ type Checkpoint struct {
 	Size   int64
 	Root   tlog.Hash
 	Time   time.Time // when it was signed, as the signer says
+	Run    string    // that had it signed, as the signer says; empty in older ones
 	Key    Key       // that signed it
 	Text   []byte    // the signed note
 }
 
-// timePrefix begins the line of a checkpoint that says when it was signed: an extension
-// line, which readers that do not know it pass over.
-const timePrefix = "time "
+// These begin the lines of a checkpoint that say when it was signed, and by which run: extension
+// lines, which readers that do not know them pass over.
+const (
+	timePrefix = "time "
+	runPrefix  = "run "
+)
 
 // format is the text that is signed (C2SP tlog-checkpoint).
-func format(origin string, size int64, root tlog.Hash, at time.Time) string {
-	return fmt.Sprintf("%s\n%d\n%s\n%s%s\n", origin, size, base64.StdEncoding.EncodeToString(root[:]), timePrefix, at.UTC().Format(time.RFC3339))
+func format(c Checkpoint) string {
+	text := fmt.Sprintf("%s\n%d\n%s\n%s%s\n", c.Origin, c.Size, base64.StdEncoding.EncodeToString(c.Root[:]), timePrefix, c.Time.UTC().Format(time.RFC3339))
+	if c.Run != "" {
+		text += runPrefix + c.Run + "\n"
+	}
+	return text
 }
 
-// sign makes a checkpoint.
-func sign(ctx context.Context, s Signer, origin string, size int64, root tlog.Hash, at time.Time) ([]byte, error) {
-	text := format(origin, size, root, at)
+// sign makes the text of a checkpoint.
+func sign(ctx context.Context, s Signer, c Checkpoint) ([]byte, error) {
+	text := format(c)
 	key, signature, err := s.Sign(ctx, []byte(text))
 	if err != nil {
 		return nil, err
 	}
-	v, err := newVerifier(origin, key)
+	v, err := newVerifier(c.Origin, key)
 	if err != nil || !v.Verify([]byte(text), signature) {
 		return nil, &fault.Error{
 			Kind: fault.Inconsistent, Op: "sign checkpoint", Subject: fmt.Sprintf("audit key version %d", key.Version),
@@ -180,7 +188,7 @@ func sign(ctx context.Context, s Signer, origin string, size int64, root tlog.Ha
 		}
 	}
 	raw := append(binary.BigEndian.AppendUint32(nil, v.hash), signature...)
-	return []byte(text + "\n— " + origin + " " + base64.StdEncoding.EncodeToString(raw) + "\n"), nil
+	return []byte(text + "\n— " + c.Origin + " " + base64.StdEncoding.EncodeToString(raw) + "\n"), nil
 }
 
 // ReadCheckpoint reads a checkpoint of an environment's log and checks its signature
@@ -232,6 +240,9 @@ func parseCheckpoint(text string) (Checkpoint, error) {
 			if c.Time, err = time.Parse(time.RFC3339, at); err != nil {
 				return Checkpoint{}, err
 			}
+		}
+		if run, ok := strings.CutPrefix(line, runPrefix); ok {
+			c.Run = run
 		}
 	}
 	return c, nil

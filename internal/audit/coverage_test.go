@@ -3,6 +3,7 @@ package audit_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,12 +30,12 @@ func TestRunsSign(t *testing.T) {
 	d.now = d.now.Add(time.Hour)
 	next := d.as("next")
 	d.write(next, "key/orders", 3, nil)
-	if summary, problems := d.verify(); problems != nil || summary.Signed != 4 {
+	if summary, problems := d.verify(); problems != nil || summary.Signed != 4 || !slices.Equal(summary.Late, []int64{2, 3}) {
 		t.Errorf("%+v, %q", summary, problems)
 	}
 	d.close(next)
-	if _, problems := d.verify(); problems != nil {
-		t.Errorf("%q", problems)
+	if summary, problems := d.verify(); problems != nil || summary.Signed != 6 || len(summary.Late) != 2 {
+		t.Errorf("%+v, %q", summary, problems)
 	}
 	d.now = d.now.Add(time.Hour)
 	last := d.as("last")
@@ -49,6 +50,59 @@ func TestRunsSign(t *testing.T) {
 	}
 	if _, problems := d.verify(); len(problems) != 1 || !strings.HasPrefix(problems[0], "4: no checkpoint covers it, although another run changed something afterwards (record 6)") {
 		t.Errorf("%q", problems)
+	}
+}
+
+// TestQuietRunsSign: a run that changes nothing signs what it has written down, if there is a
+// key, the log is as it was left, and the token let it in.
+func TestQuietRunsSign(t *testing.T) {
+	reveal := audit.Event{Operation: "reveal", Subject: "credential/bot"}
+	protected := &fault.Error{Kind: fault.Protected, Op: "destroy key", Subject: `key "orders"`, Problem: "No."}
+	denied := &fault.Error{Kind: fault.Denied, Op: "log in", Subject: "token", Problem: "The PIN is wrong."}
+	for name, tc := range map[string]struct {
+		before func(d *desk)
+		do     func(l *audit.Log) error
+		signed bool
+		asks   bool // the token, for the key
+	}{
+		"a secret is revealed":            {nil, func(l *audit.Log) error { return l.Disclose(t.Context(), reveal) }, true, true},
+		"something is refused":            {nil, func(l *audit.Log) error { return l.Refused(t.Context(), protected) }, true, true},
+		"the login is refused":            {nil, func(l *audit.Log) error { return l.Refused(t.Context(), denied) }, false, false},
+		"nothing is written":              {nil, func(*audit.Log) error { return nil }, true, false},
+		"the key does not sign":           {func(d *desk) { d.pen.fails = denied }, func(l *audit.Log) error { return l.Refused(t.Context(), protected) }, false, true},
+		"there is no key yet":             {func(d *desk) { d.pen.there = false; d.unsign() }, func(l *audit.Log) error { return l.Refused(t.Context(), protected) }, false, true},
+		"the log is not as it was signed": {func(d *desk) { d.tamper(1) }, func(l *audit.Log) error { return l.Refused(t.Context(), protected) }, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			d.fill(3)
+			if tc.before != nil {
+				tc.before(d)
+			}
+			d.pen.asked = 0
+			l := d.as("quiet")
+			if err := tc.do(l); err != nil {
+				t.Fatal(err)
+			}
+			d.close(l)
+			if summary, problems := d.verify(); (summary.Signed == int64(len(d.lines()))) != tc.signed || tc.signed && problems != nil {
+				t.Errorf("%d of %d records are signed, %q", summary.Signed, len(d.lines()), problems)
+			}
+			if d.pen.asked > 0 != tc.asks {
+				t.Errorf("the token was asked %d times", d.pen.asked)
+			}
+		})
+	}
+}
+
+// tamper changes a record, and takes away the hash of it.
+func (d *desk) tamper(record int) {
+	d.tb.Helper()
+	lines := d.lines()
+	lines[record] = strings.Replace(lines[record], "ada@build", "eve@build", 1)
+	d.setLines(lines)
+	if err := os.Remove(filepath.Join(d.dir, "tree")); err != nil {
+		d.tb.Fatal(err)
 	}
 }
 

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -47,6 +48,7 @@ type Directory struct {
 	first   int64      // index of its first line
 	end     int64      // its length in bytes, as far as it is known
 	size    int64      // lines in all segments, as far as they are known
+	covered int64      // lines that the newest checkpoint covered when the log was opened
 	tree    *os.File
 	// undurable says that the last lines may not be on the disk yet.
 	undurable bool
@@ -163,6 +165,11 @@ func (d *Directory) open() error {
 		return unusable(d.dir, "The last records cannot be opened.", err)
 	}
 	d.size = d.first
+	newest, err := newestCheckpoint(d.dir)
+	if err != nil {
+		return err
+	}
+	d.covered = newest
 	known, err := d.hashed()
 	if err != nil {
 		return err
@@ -176,17 +183,21 @@ func (d *Directory) open() error {
 	if err := d.sequence(firsts); err != nil {
 		return err
 	}
+	if newest < d.first {
+		if err := d.earlier(firsts, newest); err != nil {
+			return err
+		}
+	}
 	if err := d.catchUp(); err != nil {
 		return err
 	}
 	if known > d.size {
 		return d.tampered(fmt.Sprintf("Records are missing: there are %d, and hashes of %d.", d.size, known))
 	}
-	newest, err := newestCheckpoint(d.dir)
-	if err == nil && newest > d.size {
+	if newest > d.size {
 		return d.tampered(fmt.Sprintf("Records are missing: there are %d, and a checkpoint of %d.", d.size, newest))
 	}
-	return err
+	return nil
 }
 
 // catchUp takes in what other processes have appended, and closes what a killed one left.
@@ -236,6 +247,9 @@ func (d *Directory) take(n int64) error {
 		line, after, _ := bytes.Cut(rest, []byte("\n"))
 		lines, rest = append(lines, line), after
 	}
+	if err := d.readable(d.size, lines); err != nil {
+		return err
+	}
 	if err := d.compare(lines); err != nil {
 		return err
 	}
@@ -244,6 +258,32 @@ func (d *Directory) take(n int64) error {
 		return nil
 	}
 	return d.closeTorn(text[whole:])
+}
+
+// readable refuses lines that others have written, and that are no records: once a checkpoint
+// covers them they stay in the log. What is covered is for verify.
+func (d *Directory) readable(index int64, lines [][]byte) error {
+	for n, line := range lines {
+		if index+int64(n) < d.covered {
+			continue
+		}
+		if _, err := Decode(line); err != nil {
+			return d.tampered(fmt.Sprintf("Record %d is none: something else was written into the file.", index+int64(n)))
+		}
+	}
+	return nil
+}
+
+// earlier is readable for the lines from an index on that are not in the last segment.
+func (d *Directory) earlier(firsts []int64, from int64) error {
+	var refused error
+	err := readLines(d.dir, firsts, from, func(index int64, line []byte) bool {
+		if index < d.first {
+			refused = d.readable(index, [][]byte{line})
+		}
+		return refused == nil && index+1 < d.first
+	})
+	return cmp.Or(err, refused)
 }
 
 // closeTorn puts the text that a kill left of a line aside, and a record of that in its place.

@@ -113,8 +113,8 @@ func (d *desk) outcomes() map[string]int {
 	if err != nil {
 		d.tb.Fatal(err)
 	}
-	found, err := audit.Select(view, audit.Query{})
-	if err != nil {
+	found, unreadable, err := audit.Select(view, audit.Query{})
+	if err != nil || unreadable != nil {
 		d.tb.Fatal(err)
 	}
 	counts := map[string]int{}
@@ -391,6 +391,54 @@ func betweenRuns(t *testing.T, take func(d *desk) error) {
 	_ = l.Close(t.Context())
 }
 
+// TestNoRecord: what others write into the files and is no record is refused before it is signed;
+// from then on it would stay. One that is covered is for verify.
+func TestNoRecord(t *testing.T) {
+	for name, line := range map[string]string{"text": "garbage", "nothing": "", "another object": `{"class_uid":6002}`} {
+		t.Run("between two runs: "+name, func(t *testing.T) {
+			d := newDesk(t)
+			d.fill(3)
+			checkpoints, err := os.ReadFile(filepath.Join(d.dir, "checkpoints"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := appendTo(d.segment(), line+"\n"); err != nil {
+				t.Fatal(err)
+			}
+			d.refused("Record 6 is none")
+			d.discloses(false)
+			if _, problems := d.verify(); len(problems) == 0 || !strings.HasPrefix(problems[0], "6: it cannot be read") {
+				t.Errorf("%q", problems)
+			}
+			if after, err := os.ReadFile(filepath.Join(d.dir, "checkpoints")); err != nil || !bytes.Equal(after, checkpoints) {
+				t.Errorf("%v, it was signed:\n%s", err, after)
+			}
+		})
+		t.Run("while open: "+name, func(t *testing.T) {
+			d := newDesk(t)
+			d.fill(3)
+			l := d.log()
+			d.write(l, "key/orders", 4, nil)
+			if err := appendTo(d.segment(), line+"\n"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := l.Begin(t.Context(), audit.Event{Operation: "rotate", Subject: "key/orders"}); !fault.Is(err, fault.Inconsistent) {
+				t.Errorf("the next change: %v", err)
+			}
+			_ = l.Close(t.Context())
+		})
+	}
+	t.Run("in a segment before the last", func(t *testing.T) {
+		d := newDesk(t)
+		d.fill(3)
+		if err := errors.Join(appendTo(d.segment(), "garbage\n"), os.Remove(filepath.Join(d.dir, "tree")),
+			os.WriteFile(filepath.Join(d.dir, "records-000000000007.jsonl"), nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		d.refused("Record 6 is none")
+	})
+}
+
 // TestTreeIsMadeAnew: the file of hashes is only a help.
 func TestTreeIsMadeAnew(t *testing.T) {
 	d := newDesk(t)
@@ -418,13 +466,18 @@ func TestSegments(t *testing.T) {
 		return d
 	}
 	a, b := open(), open()
-	long := bytes.Repeat([]byte("x"), 3<<20)
+	long := strings.Repeat("x", 3<<19)
+	names := "abcdefghijklmnopqrst"
 	for n := range int64(20) {
 		each := a
 		if n%3 == 0 {
 			each = b
 		}
-		if index, err := each.Append(append(long, byte('a'+n))); err != nil || index != n {
+		line, err := audit.Encode(audit.Event{Operation: "log in", Subject: "token", Reason: long, Run: names[n : n+1], Phase: audit.Notice})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if index, err := each.Append(line); err != nil || index != n {
 			t.Fatalf("record %d is %d, %v", n, index, err)
 		}
 	}
@@ -435,7 +488,7 @@ func TestSegments(t *testing.T) {
 	_, _ = a.Close(), b.Close()
 	count := int64(0)
 	if err := open().Lines(0, func(index int64, line []byte) bool {
-		if index != count || line[len(line)-1] != byte('a'+index) {
+		if e, err := audit.Decode(line); err != nil || index != count || e.Run != names[index:index+1] {
 			t.Errorf("record %d is %d", index, count)
 		}
 		count++
@@ -444,6 +497,7 @@ func TestSegments(t *testing.T) {
 		t.Errorf("%d records, %v", count, err)
 	}
 	for name, spoil := range map[string]func() error{
+		"the first is missing":    func() error { return os.Remove(files[0]) },
 		"a file is missing":       func() error { return os.Remove(files[1]) },
 		"the one before the last": func() error { return os.Remove(files[2]) },
 		"a file was cut off":      func() error { return os.Truncate(files[1], 4<<20) },
@@ -463,6 +517,8 @@ func TestSegments(t *testing.T) {
 			if view, err := audit.OpenView(dir); err != nil {
 				t.Error(err)
 			} else if err := view.Lines(0, func(int64, []byte) bool { return true }); !fault.Is(err, fault.Inconsistent) {
+				t.Errorf("to look at: %v", err)
+			} else if first := "Records 0 to 5 are missing"; strings.Contains(err.Error(), first) != (name == "the first is missing") {
 				t.Errorf("to look at: %v", err)
 			}
 			if err := errors.Join(os.RemoveAll(dir), os.CopyFS(dir, os.DirFS(kept))); err != nil {

@@ -181,8 +181,8 @@ func path(t *testing.T, proof string) (hashes tlog.RecordProof) {
 }
 
 // root is that of the tree over lines, by RFC 6962, section 2.1.
-func root(t *testing.T, lines []string) tlog.Hash {
-	t.Helper()
+func root(tb testing.TB, lines []string) tlog.Hash {
+	tb.Helper()
 	if len(lines) == 1 {
 		return tlog.RecordHash([]byte(strings.TrimSuffix(lines[0], "\n")))
 	}
@@ -190,5 +190,5 @@ func root(t *testing.T, lines []string) tlog.Hash {
 	for 2*half < len(lines) {
 		half *= 2
 	}
-	return tlog.NodeHash(root(t, lines[:half]), root(t, lines[half:]))
+	return tlog.NodeHash(root(tb, lines[:half]), root(tb, lines[half:]))
 }

@@ -25,7 +25,7 @@ type Config struct {
 	// Look opens what there is, to be looked at before anything is written; fault.NotFound is
 	// none. It may be nil.
 	Look func() (Reader, error)
-	// Signer signs the checkpoints.
+	// Signer signs the checkpoints. It may be nil where nothing is changed: nothing is signed then.
 	Signer Signer
 	// Serial tells which token it is; it needs no login.
 	Serial func(ctx context.Context) (string, error)
@@ -67,6 +67,7 @@ type Log struct {
 	renewed   bool        // the key that signs was lost, and was made anew
 	accepted  string      // why an operator accepts what is not as it was; set before anything else
 	ready     atomic.Bool // the key is there, and the log goes with the newest checkpoint
+	signs     atomic.Bool // the same, of a process that has changed nothing
 
 	opening sync.Mutex // guards what follows
 	store   Store      // nil until something is recorded
@@ -76,6 +77,7 @@ type Log struct {
 	signing sync.Mutex // guards what follows
 	signed  int64      // the size that the newest checkpoint is of
 	begun   bool       // this process has recorded something
+	barred  bool       // a login was refused to it
 
 	mu      sync.Mutex // guards what follows
 	missed  []Event    // outcomes that could not be recorded
@@ -296,6 +298,7 @@ func (l *Log) appendTo(_ context.Context, store Store, e Event) error {
 	l.signing.Lock()
 	defer l.signing.Unlock()
 	l.begun = true
+	l.barred = l.barred || e.Failure != nil && e.Failure.Kind == fault.Denied.String()
 	if e.Phase == Intent && index-l.signed > unsigned {
 		return &fault.Error{
 			Kind: fault.Unavailable, Op: "record intent", Subject: "audit log", Problem: fmt.Sprintf("%d records are not covered by a checkpoint, as none could be signed.", index+1-l.signed),
@@ -326,7 +329,7 @@ func (l *Log) signLocked(ctx context.Context, least int64) error {
 	l.opening.Lock()
 	store := l.store
 	l.opening.Unlock()
-	if store == nil || !l.ready.Load() {
+	if store == nil || !l.ready.Load() && !l.signs.Load() {
 		return nil
 	}
 	size := store.Size()
@@ -337,7 +340,7 @@ func (l *Log) signLocked(ctx context.Context, least int64) error {
 	if err != nil {
 		return err
 	}
-	text, err := sign(ctx, l.Signer, Origin(l.Environment), size, root, l.Now())
+	text, err := sign(ctx, l.Signer, Checkpoint{Origin: Origin(l.Environment), Size: size, Root: root, Time: l.Now(), Run: l.Run})
 	if err != nil {
 		return err
 	}
@@ -348,14 +351,26 @@ func (l *Log) signLocked(ctx context.Context, least int64) error {
 	return nil
 }
 
-// Close signs what is not signed yet, and lets go of the store. A refusal in a process that
-// changed nothing else waits for the next checkpoint.
+// Close signs what is not signed yet, and lets go of the store. Where nothing was changed a log
+// that is not as it was left, or has no key yet, stays unsigned: the next change tells.
 func (l *Log) Close(ctx context.Context) (err error) {
 	l.signing.Lock()
-	if l.begun {
-		err = l.signLocked(ctx, 1)
-	}
+	begun, barred := l.begun, l.barred
 	l.signing.Unlock()
+	l.mu.Lock()
+	refused := l.refused != nil
+	l.mu.Unlock()
+	switch {
+	case !begun || l.Signer == nil:
+	case l.ready.Load():
+		l.signing.Lock()
+		err = l.signLocked(ctx, 1)
+		l.signing.Unlock()
+	case !barred && !refused && l.trust(ctx) == nil: // a login that was refused is not tried again: tokens count
+		l.signing.Lock()
+		_ = l.signLocked(ctx, 1)
+		l.signing.Unlock()
+	}
 	l.opening.Lock()
 	defer l.opening.Unlock()
 	if l.store != nil {

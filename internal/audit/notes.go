@@ -86,8 +86,18 @@ func allNotes(dir string) (n Notes, err error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return n, unusable(dir, "The newest checkpoint cannot be read.", err)
 	}
+	if !isWhole(n.Published) {
+		n.Published = nil
+	}
 	_, n.All, _, err = readNotes(dir)
 	return n, err
+}
+
+// isWhole reports whether a published checkpoint has all of its parts. What a power failure, or
+// somebody, left of one is as good as none: the others tell.
+func isWhole(note []byte) bool {
+	notes, length := splitNotes(append(bytes.Clone(note), '\n'))
+	return len(notes) == 1 && length == len(note)+1 && noteSize(note) > 0
 }
 
 // newestCheckpoint returns the size that the newest checkpoint is of, 0 if there is none.
@@ -136,12 +146,20 @@ func (d *Directory) AddCheckpoint(size int64, note []byte) error {
 	})
 }
 
-// publish puts the newest checkpoint into a file of its own.
+// publish puts the newest checkpoint into a file of its own, durably: renamed before its text is
+// on the disk it would be empty after a power failure.
 func (d *Directory) publish(note []byte) error {
 	fresh := filepath.Join(d.dir, newestName+".new")
-	err := os.WriteFile(fresh, note, 0o600)
+	file, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err == nil {
+		_, err = file.Write(note)
+		err = errors.Join(err, file.Sync(), file.Close())
+	}
 	if err == nil {
 		err = os.Rename(fresh, filepath.Join(d.dir, newestName))
+	}
+	if err == nil {
+		err = syncDirectory(d.dir)
 	}
 	if err != nil {
 		return unusable(d.dir, "The newest checkpoint cannot be published.", err)

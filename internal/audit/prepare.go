@@ -62,7 +62,7 @@ const (
 type found struct {
 	store Store
 	known []Event // on the token
-	notes int     // checkpoints
+	keys  int     // versions of the key that signs
 	state state
 }
 
@@ -85,7 +85,7 @@ func (l *Log) inspect(ctx context.Context) (f found, err error) {
 	if err != nil {
 		return f, err
 	}
-	f.notes = len(notes.All)
+	f.keys = len(keys)
 	if err := l.holdToCheckpoint(f.store, notes, keys); err != nil {
 		return f, err
 	}
@@ -119,6 +119,7 @@ func (l *Log) trust(ctx context.Context) error {
 		if err := holdToSubjects(f.store, f.known); err != nil {
 			return err
 		}
+		l.signs.Store(f.keys > 0)
 	}
 	l.trusted = true
 	return nil
@@ -213,6 +214,9 @@ func (l *Log) holdToCheckpoint(store Store, notes Notes, keys []Key) error {
 			Kind: fault.Inconsistent, Op: "use audit log", Subject: "audit log", Problem: fmt.Sprintf("The records, or the hashes of them in the file %s, are not those that were there when the checkpoint of %d records was signed.", treeName, c.Size),
 			Hint: "Look into it with `terraform-provider-hsm audit verify`, which tells which of the two it is: that file can be removed, and is made anew. As long as it is like this nothing is changed on the token.",
 		}
+	}
+	if err := l.holdToTerms(store, c, keys); err != nil {
+		return err
 	}
 	l.signing.Lock()
 	defer l.signing.Unlock()

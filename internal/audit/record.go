@@ -49,6 +49,10 @@ const (
 	stepAdopted   = "adopted"
 )
 
+func comesAbout(what string) bool {
+	return what == stepGenerated || what == stepImported || what == stepAdopted
+}
+
 // Event is what a record says. The Log fills in all but the first group.
 type Event struct {
 	Operation string   // "write", "stamp", "reveal", "log in", "destroy key"…
@@ -201,12 +205,18 @@ func (e Event) activity() int {
 	return activityOther
 }
 
-// encode writes a record as one line, without the line feed.
-func (e Event) encode() ([]byte, error) {
-	kind, name, found := strings.Cut(e.Subject, "/")
+// resource is a subject as the class has it.
+func resource(subject string) (kind, name string) {
+	kind, name, found := strings.Cut(subject, "/")
 	if !found {
 		name = kind
 	}
+	return kind, name
+}
+
+// encode writes a record as one line, without the line feed.
+func (e Event) encode() ([]byte, error) {
+	kind, name := resource(e.Subject)
 	r := ocsf{
 		Time: e.Time.UnixMilli(), TimeDT: e.Time.UTC().Format(time.RFC3339Nano),
 		Category: 6, Class: 6003, Activity: e.activity(), Severity: 1, StatusID: statusSuccess, Status: "Success",

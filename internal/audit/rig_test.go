@@ -32,6 +32,7 @@ type pen struct {
 	fails error
 	next  crypto.Signer // the key after the last was lost
 	made  int
+	asked int // for its keys
 }
 
 func newEd25519(tb testing.TB) crypto.Signer {
@@ -90,6 +91,7 @@ func (p *pen) Sign(_ context.Context, message []byte) (audit.Key, []byte, error)
 func (p *pen) Keys(context.Context) ([]audit.Key, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.asked++
 	if !p.there {
 		return nil, nil
 	}
@@ -124,7 +126,7 @@ func newDesk(tb testing.TB) *desk {
 }
 
 func torn(size int64, digest string) ([]byte, error) {
-	return []byte(fmt.Sprintf(`{"torn":%d,"digest":%q}`, size, digest)), nil
+	return audit.Encode(audit.Event{Operation: "close torn record", Subject: "log", Size: size, Digests: map[string]string{"torn": digest}, Phase: audit.Notice})
 }
 
 // log opens the log as a process of its own would.
@@ -204,7 +206,7 @@ func (d *desk) verify(change ...func(*audit.Expectation)) (audit.Summary, []stri
 	if err != nil {
 		d.tb.Fatal(err)
 	}
-	want := audit.Expectation{Environment: "prod", Keys: keys}
+	want := audit.Expectation{Environment: "prod", Keys: keys, Own: "key/.audit"}
 	for _, each := range change {
 		each(&want)
 	}

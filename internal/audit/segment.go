@@ -130,6 +130,13 @@ func (d *Directory) Lines(from int64, f func(index int64, line []byte) bool) err
 // readLines reads the whole lines of segments. Those that do not follow each other are an
 // error.
 func readLines(dir string, firsts []int64, from int64, f func(index int64, line []byte) bool) error {
+	if len(firsts) > 0 && from < firsts[0] {
+		return &fault.Error{
+			Kind: fault.Inconsistent, Op: "read audit log", Subject: subject(dir),
+			Problem: fmt.Sprintf("Records 0 to %d are missing: the first file of records that is there begins with record %d.", firsts[0]-1, firsts[0]),
+			Hint:    "Restore the directory from a copy, and find out who can write to it.",
+		}
+	}
 	for n, first := range firsts {
 		if n+1 < len(firsts) && firsts[n+1] <= from {
 			continue

@@ -31,18 +31,14 @@ func (q Query) matches(e Event) bool {
 		(!q.Failed || e.Failure != nil) && (q.Since.IsZero() || !e.Time.Before(q.Since)) && (q.Until.IsZero() || e.Time.Before(q.Until))
 }
 
-// Select returns the records that a query selects, the oldest first. Nothing is verified.
-func Select(r Reader, q Query) ([]Found, error) {
-	var found []Found
-	var failed error
-	err := r.Lines(0, func(index int64, line []byte) bool {
+// Select returns the records that a query selects, the oldest first, and which lines are none.
+// Nothing is verified.
+func Select(r Reader, q Query) (found []Found, unreadable []int64, err error) {
+	err = r.Lines(0, func(index int64, line []byte) bool {
 		e, err := Decode(line)
 		if err != nil {
-			failed = &fault.Error{
-				Kind: fault.Inconsistent, Op: "read audit log", Subject: "audit log", Problem: "A record cannot be read.", Cause: err,
-				Hint: "Look into it with `terraform-provider-hsm audit verify`.",
-			}
-			return false
+			unreadable = append(unreadable, index)
+			return true
 		}
 		if q.matches(e) {
 			found = append(found, Found{index, e, slices.Clone(line)})
@@ -52,13 +48,25 @@ func Select(r Reader, q Query) ([]Found, error) {
 		}
 		return true
 	})
-	if err == nil {
-		err = failed
-	}
 	if q.Last > 0 && len(found) > q.Last {
 		found = found[len(found)-q.Last:]
 	}
-	return found, err
+	return found, unreadable, err
+}
+
+// Unreadable is the fault of a log in which lines are no records; nil if there are none.
+func Unreadable(lines []int64) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	problem := fmt.Sprintf("Record %d cannot be read.", lines[0])
+	if more := len(lines) - 1; more > 0 {
+		problem = fmt.Sprintf("Record %d cannot be read, and %d more cannot.", lines[0], more)
+	}
+	return &fault.Error{
+		Kind: fault.Inconsistent, Op: "read audit log", Subject: "audit log", Problem: problem,
+		Hint: "Look into it with `terraform-provider-hsm audit verify`.",
+	}
 }
 
 // summed is how many steps a summary lists: what a log begins with may have many.

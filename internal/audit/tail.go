@@ -2,7 +2,9 @@ package audit
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -15,7 +17,7 @@ type Tail struct {
 	offset int64 // of the next line in it
 }
 
-// OpenTail begins with the line of an index.
+// OpenTail begins with the line of an index. If there are fewer lines it is fault.NotFound.
 func OpenTail(dir string, from int64) (*Tail, error) {
 	t := &Tail{dir: dir, next: from}
 	firsts, err := segments(dir)
@@ -32,9 +34,12 @@ func OpenTail(dir string, from int64) (*Tail, error) {
 		}
 		for t.next < from {
 			lines, err := t.Next(from, 1<<20)
-			if err != nil || len(lines) == 0 {
+			if err == nil && len(lines) == 0 || errors.Is(err, fs.ErrNotExist) { // nor a next file
+				err = notFound(dir)
+			}
+			if err != nil {
 				_ = t.Close()
-				return nil, unusable(dir, "The records cannot be read.", err)
+				return nil, err
 			}
 		}
 		return t, nil

@@ -69,6 +69,7 @@ type Summary struct {
 	Checkpoints int
 	Signed      int64 // how many records the newest good checkpoint covers
 	Interrupted []int64
+	Late        []int64 // the records that another run signed than the one that wrote them
 	Accepted    []int64 // the records by which an operator took over what the log had not told of
 }
 
@@ -139,14 +140,16 @@ type verification struct {
 	open     map[string]Event
 	unsigned bool // it was said that there is no checkpoint
 	runs     coverage
-	changed  bool // a record was found to be another one than was written
-	begun    bool // the log tells what it began with
-	spoilt   bool // the file of the tree was found to be wrong
+	terms    terms
+	writers  []string // the runs of the records that no good checkpoint covers yet
+	changed  bool     // a record was found to be another one than was written
+	begun    bool     // the log tells what it began with
+	spoilt   bool     // the file of the tree was found to be wrong
 }
 
 func newVerification(want Expectation) *verification {
 	return &verification{
-		want: want, intents: map[string]int64{}, ended: map[string]int64{}, given: map[string]bool{}, known: map[string]*account{}, open: map[string]Event{},
+		want: want, terms: newTerms(want.Own), intents: map[string]int64{}, ended: map[string]int64{}, given: map[string]bool{}, known: map[string]*account{}, open: map[string]Event{},
 	}
 }
 
@@ -216,6 +219,8 @@ func (v *verification) compare(size int64) {
 		switch {
 		case err != nil:
 			v.say(none, "the tree of %d records cannot be computed: %v", size, err)
+		case root == c.Root && v.terms.violated(c.Key, size) != "":
+			v.say(none, "the checkpoint of %d records %s: somebody has a copy of that key, and what it covers may be other than was written", size, v.terms.violated(c.Key, size))
 		case root != c.Root && v.changed: // the checkpoint before says the same
 		case root != c.Root && len(v.astray) > 0:
 			v.blame()
@@ -223,6 +228,7 @@ func (v *verification) compare(size int64) {
 			v.changed = true
 			v.say(v.good, "it or one after it, before record %d, is not the one that was there when the checkpoint of %d records was signed on %s", size, size, c.Time.Format("2006-01-02 15:04:05"))
 		default:
+			v.late(c)
 			v.good, v.Signed = size, size
 			if len(v.astray) > 0 && !v.spoilt { // the records are those that were signed
 				v.spoilt = true
@@ -231,6 +237,18 @@ func (v *verification) compare(size int64) {
 			v.astray = nil
 		}
 	}
+}
+
+// late takes in which of the records that a checkpoint is the first to cover were signed by
+// another run than the one that wrote them: until then whoever could write to the directory
+// could put in others.
+func (v *verification) late(c Checkpoint) {
+	for n, run := range v.writers {
+		if c.Run != "" && run != c.Run {
+			v.Late = append(v.Late, v.good+int64(n))
+		}
+	}
+	v.writers = nil
 }
 
 // blame says which record is the first that is not the one that was written; what follows one
@@ -266,6 +284,7 @@ func (v *verification) take(index int64, line []byte) {
 	v.hashes = append(v.hashes, hashes...)
 	v.Records = index + 1
 	e, err := Decode(line)
+	v.writers = append(v.writers, e.Run)
 	switch {
 	case err != nil:
 		v.say(index, "it cannot be read: %v", err)
@@ -273,6 +292,7 @@ func (v *verification) take(index int64, line []byte) {
 		v.say(index, "it is of the environment %q", e.Environment)
 	default:
 		v.cover(index, e)
+		v.terms.account(index, e)
 		v.account(index, e)
 	}
 	v.compare(index + 1)
@@ -359,7 +379,7 @@ func (v *verification) of(subject string) *account {
 // make takes in which versions came about.
 func (a *account) make(index int64, steps []Step) {
 	for _, s := range steps {
-		if s.What == stepGenerated || s.What == stepImported || s.What == stepAdopted {
+		if comesAbout(s.What) {
 			a.made[s.Version] = making{index, s.Digest}
 		}
 	}

@@ -259,6 +259,43 @@ func TestCheckpointsCutOff(t *testing.T) {
 	}
 }
 
+// TestPublishedLost: what is left of a published checkpoint after a power failure is as good as
+// none, and the next run publishes again.
+func TestPublishedLost(t *testing.T) {
+	for name, spoil := range map[string]func(text []byte) []byte{
+		"empty":            func([]byte) []byte { return nil },
+		"zeros":            func(text []byte) []byte { return make([]byte, len(text)) },
+		"without its size": func(text []byte) []byte { return text[:10] },
+		"cut off":          func(text []byte) []byte { return text[:60] },
+		"without its end":  func(text []byte) []byte { return text[:len(text)-1] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			d.fill(7)
+			published := filepath.Join(d.dir, "checkpoint")
+			text, err := os.ReadFile(published)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(published, spoil(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, problems := d.verify(); problems != nil {
+				t.Errorf("%q", problems)
+			}
+			l := d.log()
+			d.write(l, "key/orders", 8, nil)
+			d.close(l)
+			if again, err := os.ReadFile(published); err != nil || !strings.HasPrefix(string(again), "terraform-provider-hsm/prod\n16\n") {
+				t.Errorf("%v, published is\n%s", err, again)
+			}
+			if _, problems := d.verify(); problems != nil {
+				t.Errorf("%q", problems)
+			}
+		})
+	}
+}
+
 // cutCheckpoints takes out of the file of all checkpoints the one that begins like this, and
 // those after it.
 func (d *desk) cutCheckpoints(from string) {

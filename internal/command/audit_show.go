@@ -79,12 +79,15 @@ func selected(c Config, name string, args []string, more func(*flag.FlagSet), wr
 	}
 	all := q
 	all.Last = 0 // of what is shown
-	found, err := audit.Select(view, all)
+	found, unreadable, err := audit.Select(view, all)
 	if err == nil && len(found) == 0 && q.Subject != "" {
 		_, _ = fmt.Fprintf(c.Stderr, "There are no records of %s that are asked for.\n", printable(q.Subject))
 	}
 	if err == nil {
 		err = write(q, found)
+	}
+	if err == nil {
+		err = audit.Unreadable(unreadable)
 	}
 	if err != nil {
 		return refuse(c, err)

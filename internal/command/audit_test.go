@@ -1,9 +1,14 @@
 package command_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/keystead/terraform-provider-hsm/internal/audit"
 )
 
 func TestAuditArguments(t *testing.T) {
@@ -34,5 +39,38 @@ func TestAuditArguments(t *testing.T) {
 			code, out := hand(t, "", tc.args...)
 			check(t, code, tc.code, out, []string{tc.has}, nil)
 		})
+	}
+}
+
+// TestAuditShowSkips: a line that is no record does not keep the others from being shown, and
+// the exit code tells that there is one.
+func TestAuditShowSkips(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	l := audit.New(audit.Config{
+		Open: func(torn func(int64, string) ([]byte, error)) (audit.Store, error) {
+			return audit.OpenDirectory(dir, torn)
+		},
+		Serial: func(context.Context) (string, error) { return "4711", nil }, Environment: "prod", Actor: "ada@build",
+		Now: func() time.Time { return time.Date(2027, 1, 1, 12, 0, 0, 0, time.UTC) },
+	})
+	for _, reason := range []string{"first", "second"} {
+		if err := l.Note(t.Context(), audit.Event{Operation: "reveal", Subject: "credential/bot", Reason: reason}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "records-000000000000.jsonl")
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(strings.Replace(string(text), "\n", "\ngarbage\n{}\n", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, what := range []string{"show", "export"} {
+		code, out := hand(t, "", "audit", what, "-directory", dir)
+		check(t, code, 1, out, []string{"first", "second", "Record 1 cannot be read, and 1 more cannot."}, []string{"garbage"})
 	}
 }

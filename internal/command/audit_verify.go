@@ -148,6 +148,9 @@ func judge(c Config, view *audit.View, want audit.Expectation) int {
 	if n := len(summary.Interrupted); n > 0 {
 		_, _ = fmt.Fprintf(c.Stdout, "interrupted  %s, the last of them by record %d\n", counted(n, "operation"), summary.Interrupted[n-1])
 	}
+	if n := len(summary.Late); n > 0 {
+		_, _ = fmt.Fprintf(c.Stdout, "signed late  by another run than the one that wrote them: %s, the last of them record %d\n", counted(n, "record"), summary.Late[n-1])
+	}
 	if n := len(summary.Accepted); n > 0 {
 		_, _ = fmt.Fprintf(c.Stdout, "accepted     by an operator: %s, the last of them record %d\n", counted(n, "record"), summary.Accepted[n-1])
 	}
@@ -167,7 +170,10 @@ func judge(c Config, view *audit.View, want audit.Expectation) int {
 	if want.Token == nil {
 		with = "; the token was not asked"
 	}
-	if summary.Signed == 0 {
+	switch n := int(summary.Records - summary.Signed); {
+	case summary.Signed > 0 && n > 0:
+		with += "; not covered by a checkpoint yet: " + counted(n, "record") + " at its end"
+	case summary.Signed == 0:
 		with += "; but no checkpoint covers it yet, so that nothing shows that its records are those that were written"
 	}
 	_, _ = fmt.Fprintf(c.Stdout, "\nThe log is whole%s.\n", with)

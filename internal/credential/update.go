@@ -31,7 +31,13 @@ func (s *Service) Update(ctx context.Context, spec Spec, rotate bool) (*Credenti
 	}
 	c := was.Clone()
 	c.Spec = spec
-	s.note(c, 0, history.Updated, "")
+	s.note(c, 0, history.Updated, spec.changes(was.Spec))
+	switch {
+	case was.Spec.Enabled && !spec.Enabled:
+		s.note(c, 0, history.Suspended, "")
+	case !was.Spec.Enabled && spec.Enabled:
+		s.note(c, 0, history.Resumed, "")
+	}
 	revoked := s.revoke(c)
 	if why := s.reason(was, c, revoked, rotate); why != "" {
 		err = s.issue(ctx, c, why)

@@ -34,7 +34,11 @@ func TestHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	spec := orders()
-	spec.Enabled = false
+	spec.Enabled, spec.DeletionProtection, spec.OnDestroy, spec.Tags = false, true, keyring.DestroyRetains, map[string]string{"team": "payments"}
+	if _, err := m.Run().Update(ctx, spec); err != nil {
+		t.Fatal(err)
+	}
+	spec.DeletionProtection, spec.OnDestroy = false, keyring.DestroyDisables
 	if _, err := m.Run().Update(ctx, spec); err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +54,8 @@ func TestHistory(t *testing.T) {
 		"claimed 2 ",
 		"begun 3 rotate", "generated 3 ", "deactivated 2 rotated", "activated 3 rotated", "begun 2 rotate", "settled 0 rotate",
 		"revoked 2 key_compromise", "begun 2 advance", "settled 0 advance",
-		"updated 0 ", "suspended 2 ", "suspended 3 ", "begun 3 update", "settled 0 update",
+		"updated 0 enabled true → false, deletion_protection false → true, on_destroy disable → retain, tags +team", "suspended 2 ", "suspended 3 ", "begun 3 update", "settled 0 update",
+		"updated 0 deletion_protection true → false, on_destroy retain → disable",
 		"released 3 ",
 		"disabled 2 the key was removed", "disabled 3 the key was removed", "removed 0 ", "begun 0 destroy", "settled 0 destroy",
 	}

@@ -194,7 +194,11 @@ func (s *Service) Advance(ctx context.Context, name string, instance int, schedu
 	s.perform(k, schedule, steps)
 	declared := &keyring.Rotation{Instance: instance, Declared: schedule.Declared}
 	if !reflect.DeepEqual(k.Rotation, declared) {
-		s.note(k, k.Versions[instance], history.Updated, "its rotation")
+		why := "its rotation"
+		if changes := declared.Declared.Changes(k.Rotation); changes != "" {
+			why += ": " + changes
+		}
+		s.note(k, k.Versions[instance], history.Updated, why)
 	}
 	k.Rotation = declared
 	return s.carryOut(ctx, rec, k, "advance")

@@ -37,7 +37,7 @@ func (s *Service) update(ctx context.Context, spec keyring.Spec, open func(conte
 	k := rec.Body.Clone()
 	was := k.Spec.Enabled && k.Tombstone == nil
 	if !reflect.DeepEqual(k.Spec, spec) {
-		s.note(k, nil, history.Updated, "")
+		s.note(k, nil, history.Updated, spec.Changes(k.Spec))
 	}
 	k.Ask(spec)
 	k.Tombstone = nil

@@ -57,7 +57,7 @@ func (s *Service) Create(ctx context.Context, spec Spec) (*Policy, error) {
 		return nil, err
 	}
 	p := &Policy{Spec: spec, CreatedAt: s.now()}
-	s.note(p, history.Created)
+	s.note(p, history.Created, "")
 	rec, err := s.Store.Create(ctx, p)
 	if fault.Is(err, fault.Exists) {
 		rec, err = s.reuse(ctx, p)
@@ -78,7 +78,7 @@ func (s *Service) reuse(ctx context.Context, p *Policy) (Record, error) {
 		return Record{}, nameTaken(p.Spec.Name)
 	}
 	p.Chain, p.Earlier = rec.Body.Chain.Clone(), rec.Body.Earlier
-	s.note(p, history.Created)
+	s.note(p, history.Created, "")
 	return s.Store.Replace(ctx, rec, p)
 }
 
@@ -125,8 +125,9 @@ func (s *Service) Update(ctx context.Context, spec Spec) (*Policy, error) {
 		return nil, err
 	}
 	p = p.Clone()
+	changes := spec.changes(p.Spec)
 	p.Spec = spec
-	s.note(p, history.Updated)
+	s.note(p, history.Updated, changes)
 	rec, err = s.Store.Replace(ctx, rec, p)
 	if err != nil {
 		return nil, err
@@ -143,7 +144,7 @@ func (s *Service) Destroy(ctx context.Context, name string) error {
 	}
 	p := rec.Body.Clone()
 	p.Tombstone = &Tombstone{At: s.now(), Actor: s.Actor}
-	s.note(p, history.Removed)
+	s.note(p, history.Removed, "")
 	_, err = s.Store.Replace(ctx, rec, p)
 	return err
 }
@@ -206,9 +207,9 @@ func (s *Service) check(ctx context.Context, op string, spec Spec) error {
 	return &fault.Error{Kind: fault.Invalid, Op: op, Subject: subject(spec.Name) + f.At.suffix(), Problem: f.Problem, Hint: f.Hint}
 }
 
-// note adds to the history of a policy that is about to be written what was done to it,
+// note adds to the history of a policy that is about to be written what was done to it, why, and
 // with the digest of what it says from now on.
-func (s *Service) note(p *Policy, what string) {
+func (s *Service) note(p *Policy, what, reason string) {
 	if p.Chain.IsZero() {
 		var earlier []history.Entry
 		for _, t := range p.Earlier {
@@ -217,7 +218,7 @@ func (s *Service) note(p *Policy, what string) {
 		p.Chain.Absorb(earlier)
 		p.Earlier = nil
 	}
-	e := history.Entry{At: s.now(), What: what, Actor: s.Actor, Run: s.Run}
+	e := history.Entry{At: s.now(), What: what, Actor: s.Actor, Reason: reason, Run: s.Run}
 	if p.Tombstone == nil {
 		e.Digest = p.Spec.Digest()
 	}

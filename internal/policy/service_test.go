@@ -120,9 +120,11 @@ func TestServiceLife(t *testing.T) {
 	}
 	var history []string
 	for _, h := range again.Chain.All() {
-		history = append(history, h.At.Format("15:04:05.000 ")+h.What+" by "+h.Actor)
+		history = append(history, h.At.Format("15:04:05.000 ")+h.What+" by "+h.Actor+" "+h.Reason)
 	}
-	want := []string{"12:00:00.000 created by alice", "13:00:00.000 updated by alice", "14:00:00.000 removed by alice", "15:00:00.000 created by alice"}
+	want := []string{"12:00:00.000 created by alice ",
+		"13:00:00.000 updated by alice enabled true → false, statements 2 → 1, statement 1 principals +bot −web, statement 1 actions +sign +get_public_key",
+		"14:00:00.000 removed by alice ", "15:00:00.000 created by alice "}
 	if !slices.Equal(history, want) || again.Tombstone != nil || !again.CreatedAt.Equal(noon.Add(3*time.Hour)) {
 		t.Errorf("%q, %+v", history, again)
 	}

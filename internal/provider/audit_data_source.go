@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 
@@ -126,7 +127,7 @@ func (m *auditDataModel) read(ctx context.Context, services *Services) error {
 	if !m.Last.IsNull() {
 		last = m.Last.ValueInt64()
 	}
-	found, err := audit.Select(view, audit.Query{Subject: "key/" + m.Key.ValueString(), Last: int(last)})
+	found, unreadable, err := audit.Select(view, audit.Query{Subject: "key/" + m.Key.ValueString(), Last: int(last)})
 	for _, f := range found {
 		e := auditEventModel{
 			Record: types.Int64Value(f.Index), Time: timestamp(f.Event.Time), Actor: text(f.Event.Actor), Operation: text(f.Event.Operation),
@@ -137,7 +138,7 @@ func (m *auditDataModel) read(ctx context.Context, services *Services) error {
 		}
 		m.Events = append(m.Events, e)
 	}
-	return err
+	return cmp.Or(err, audit.Unreadable(unreadable))
 }
 
 func (m *auditDataModel) readCheckpoint(ctx context.Context, services *Services, view *audit.View) error {

@@ -2,25 +2,30 @@ package mirror
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
 
 	"github.com/keystead/terraform-provider-hsm/internal/audit"
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
 )
 
 // delivery is what a mirror's goroutine has open.
 type delivery struct {
 	*Mirror
-	next int64 // the record to be delivered next
+	next int64  // the record to be delivered next
+	last string // the SHA-256 of the one before
 	tail *audit.Tail
 	to   sink
 }
 
 // position is what a mirror remembers, in a file of its own.
 type position struct {
-	Next int64 `json:"next"`
+	Next int64  `json:"next"`
+	Last string `json:"last,omitempty"` // SHA-256 of the record before, by which the log is known again
 }
 
 // once delivers some records, and reports whether it did. Only one process at a time does;
@@ -37,7 +42,10 @@ func (d *delivery) once() (more bool, err error) {
 	if ours, err := audit.TryLock(lock); err != nil || !ours {
 		return false, err
 	}
-	if d.next, err = d.remembered(); err != nil || d.next >= size {
+	if err := d.remembered(); err != nil {
+		return false, err
+	}
+	if err := d.recognise(); err != nil || d.next >= size {
 		return false, err
 	}
 	ctx, cancel := context.WithTimeout(d.ctx, sendWithin)
@@ -50,16 +58,53 @@ func (d *delivery) once() (more bool, err error) {
 		d.end()
 		return false, err
 	}
-	d.next += int64(len(entries))
+	if n := len(entries); n > 0 {
+		d.next, d.last = d.next+int64(n), digest(entries[n-1].line)
+	}
 	return len(entries) > 0, d.remember()
+}
+
+// recognise makes sure that the log is the one whose records were delivered. Another one, that
+// was begun or put back in its place, is delivered from its first record on.
+func (d *delivery) recognise() error {
+	if d.tail != nil && d.tail.Index() == d.next {
+		return nil
+	}
+	if d.tail != nil { // another process was at it since
+		_ = d.tail.Close()
+		d.tail = nil
+	}
+	if d.next == 0 {
+		return nil
+	}
+	tail, err := audit.OpenTail(d.dir, d.next-1)
+	var lines [][]byte
+	if err == nil {
+		lines, err = tail.Next(d.next, 1)
+	}
+	if err == nil && len(lines) == 1 && (d.last == "" || d.last == digest(lines[0])) {
+		d.tail = tail
+		return nil
+	}
+	if tail != nil {
+		_ = tail.Close()
+	}
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	d.restarted(d.next)
+	d.next, d.last = 0, ""
+	return nil
+}
+
+func digest(line []byte) string {
+	sum := sha256.Sum256(line)
+	return hex.EncodeToString(sum[:])
 }
 
 // read reads the next records.
 func (d *delivery) read(size int64) ([]entry, error) {
-	if d.tail == nil || d.tail.Index() != d.next { // another process was at it since
-		if d.tail != nil {
-			_ = d.tail.Close()
-		}
+	if d.tail == nil {
 		var err error
 		if d.tail, err = audit.OpenTail(d.dir, d.next); err != nil {
 			d.tail = nil
@@ -95,20 +140,22 @@ func (d *delivery) end() {
 	d.tail, d.to = nil, nil
 }
 
-func (d *delivery) remembered() (int64, error) {
+func (d *delivery) remembered() error {
+	d.next, d.last = 0, ""
 	text, err := os.ReadFile(d.base)
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
+		return nil
 	}
 	var p position
 	if err == nil {
 		err = json.Unmarshal(text, &p)
 	}
-	return p.Next, err
+	d.next, d.last = p.Next, p.Last
+	return err
 }
 
 func (d *delivery) remember() error {
-	text, err := json.Marshal(position{d.next})
+	text, err := json.Marshal(position{d.next, d.last})
 	if err == nil {
 		err = os.WriteFile(d.base+".new", append(text, '\n'), 0o600)
 	}

@@ -3,19 +3,28 @@ package mirror
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 )
 
-// file is the path of a file of lines, as they are in the log.
-type file string
+// file is a file of lines, as they are in the log.
+type file struct {
+	path string
+	log  string // the directory of the log
+}
 
 // send appends lines, or takes back what it could not append whole.
 func (f file) send(_ context.Context, entries []entry) error {
-	to, err := os.OpenFile(string(f), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	to, err := f.open()
 	if err != nil {
 		return err
 	}
 	info, err := to.Stat()
+	if err == nil {
+		err = f.apart(info)
+	}
 	if err != nil {
 		return errors.Join(err, to.Close())
 	}
@@ -27,6 +36,29 @@ func (f file) send(_ context.Context, entries []entry) error {
 		return errors.Join(err, to.Truncate(info.Size()), to.Close())
 	}
 	return to.Close()
+}
+
+// open opens the file, or makes it: not through a link, which may lead anywhere.
+func (f file) open() (*os.File, error) {
+	to, err := os.OpenFile(f.path, os.O_WRONLY|os.O_APPEND, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		to, err = os.OpenFile(f.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o600)
+	}
+	return to, err
+}
+
+// apart refuses a file of the log itself, by whatever name it is called here.
+func (f file) apart(info os.FileInfo) error {
+	entries, err := os.ReadDir(f.log)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if other, err := os.Stat(filepath.Join(f.log, e.Name())); err == nil && os.SameFile(info, other) {
+			return fmt.Errorf("it is the file %s of the log itself, by a link: name a file elsewhere", e.Name())
+		}
+	}
+	return nil
 }
 
 func (f file) close() {}

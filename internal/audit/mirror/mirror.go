@@ -62,7 +62,7 @@ func New(c Config) *Mirror {
 	m := &Mirror{name: c.Syslog, dir: c.Directory, poked: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{})}
 	m.open = func(ctx context.Context) (sink, error) { return dial(ctx, c.Syslog, c.Authorities) }
 	if c.File != "" {
-		m.name, m.open = c.File, func(context.Context) (sink, error) { return file(c.File), nil }
+		m.name, m.open = c.File, func(context.Context) (sink, error) { return file{c.File, c.Directory}, nil }
 	}
 	sum := sha256.Sum256([]byte(m.name))
 	m.base = filepath.Join(c.Directory, "mirror-"+hex.EncodeToString(sum[:6]))
@@ -165,5 +165,15 @@ func (m *Mirror) warn(next int64, err error) {
 	if m.warned == "" {
 		m.warned = fmt.Sprintf("The audit log's mirror %s does not take its records: %v. It has those before record %d; this run or a later one delivers the others. "+
 			"The log itself is not affected.", m.name, err, next)
+	}
+}
+
+// restarted tells that the log is another one than the one of which so many records came here.
+func (m *Mirror) restarted(delivered int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.warned == "" {
+		m.warned = fmt.Sprintf("The audit log is not the one of which its mirror %s was given %d records: it was begun anew, or other records are in its place. The mirror is given all of its records, from the first one on. "+
+			"If you do not know why, look into it with `terraform-provider-hsm audit verify`.", m.name, delivered)
 	}
 }

@@ -300,3 +300,86 @@ func mirrorFile(t *testing.T, dir string) string {
 	}
 	return strings.TrimSuffix(names[0], ".lock")
 }
+
+// TestRestarted: a log that was begun anew, or put back, is delivered from its first record on,
+// however long it is by then, and an operator is told.
+func TestRestarted(t *testing.T) {
+	for name, again := range map[string]int{"shorter": 3, "as long": 10, "longer": 12} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "log")
+			to := mirror.Config{File: filepath.Join(t.TempDir(), "shipped")}
+			deliver := func() (warnings []string) {
+				t.Helper()
+				for range 10 { // the end of a run waits a moment only
+					m := mirror.New(mirror.Config{Directory: dir, File: to.File})
+					m.Poke(int64(len(records(t, dir))))
+					m.Close(t.Context())
+					warnings = append(warnings, m.Warnings()...)
+				}
+				return warnings
+			}
+			first := run(dir)
+			note(t, first, 10)
+			end(t, first)
+			before := records(t, dir)
+			if w := deliver(); w != nil {
+				t.Errorf("%q", w)
+			}
+			for _, file := range []string{"records-000000000000.jsonl", "tree"} {
+				if err := os.Remove(filepath.Join(dir, file)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			second := run(dir)
+			note(t, second, again)
+			end(t, second)
+			w := deliver()
+			if want := append(before, records(t, dir)...); !slices.Equal(shipped(t, to.File), want) {
+				t.Errorf("%d of %d records were delivered", len(shipped(t, to.File)), len(want))
+			}
+			if len(w) != 1 || !strings.Contains(w[0], "is not the one of which its mirror "+to.File+" was given 10 records") {
+				t.Errorf("%q", w)
+			}
+		})
+	}
+}
+
+// TestFileOfTheLog: whatever it is called, no file of the log is written to as a mirror, and none
+// is made through a link.
+func TestFileOfTheLog(t *testing.T) {
+	for name, link := range map[string]func(dir, path string) error{
+		"symbolic link": func(dir, path string) error {
+			return os.Symlink(filepath.Join(dir, "records-000000000000.jsonl"), path)
+		},
+		"hard link":   func(dir, path string) error { return os.Link(filepath.Join(dir, "records-000000000000.jsonl"), path) },
+		"checkpoints": func(dir, path string) error { return os.Symlink(filepath.Join(dir, "tree"), path) },
+		"to nothing": func(dir, path string) error {
+			return os.Symlink(filepath.Join(dir, "records-000000000999.jsonl"), path)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "log")
+			l := run(dir)
+			note(t, l, 10)
+			end(t, l)
+			before := records(t, dir)
+			path := filepath.Join(t.TempDir(), "shipped")
+			if err := link(dir, path); err != nil {
+				t.Fatal(err)
+			}
+			m := mirror.New(mirror.Config{Directory: dir, File: path})
+			m.Poke(10)
+			eventually(t, "no warning", func() bool { return len(m.Warnings()) == 1 })
+			m.Close(t.Context())
+			if after := records(t, dir); !slices.Equal(after, before) {
+				t.Errorf("there are %d records, and there were %d", len(after), len(before))
+			}
+			if files, err := filepath.Glob(filepath.Join(dir, "records-*")); err != nil || len(files) != 1 {
+				t.Errorf("%q, %v", files, err)
+			}
+			if w := m.Warnings()[0]; !strings.Contains(w, path+" does not take its records") {
+				t.Error(w)
+			}
+		})
+	}
+}
