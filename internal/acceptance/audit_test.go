@@ -189,18 +189,13 @@ output "events" { value = length(data.hsm_audit.this.events) }
 // proves checks a record of the log with the script of the guide.
 func (a *audited) proves(key string) {
 	a.t.Helper()
-	guide, err := os.ReadFile("../../templates/guides/audit.md")
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	_, script, _ := strings.Cut(string(guide), "```sh\n")
-	script, _, _ = strings.Cut(script, "```")
+	script := checkRecord(a.t)
 	dir := a.t.TempDir()
 	for _, index := range []string{"0", "1", "6", "17", "30"} {
 		expect(a.t, a.audit(0, "prove", "-out", dir, index), "wrote")
 		record := filepath.Join(dir, "record-"+index)
 		check := func() (string, error) {
-			out, err := exec.Command("sh", "-c", script, "check-record", record+".json", record+".tlog-proof", key).CombinedOutput()
+			out, err := exec.Command(shells(a.t)[0], "-c", script, "check-record", record+".json", record+".tlog-proof", key).CombinedOutput()
 			return string(out), err
 		}
 		if out, err := check(); err != nil || !strings.Contains(out, "Record "+index+" is in the log") {
