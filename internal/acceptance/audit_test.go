@@ -438,10 +438,23 @@ func TestAuditTool(t *testing.T) {
 	t.Setenv("HSM_PIN", "0000-wrong")
 	doctor(1)
 	a.audit(1, "verify")
+	a.audit(1, "rotate", "-environment", "test")
+	a.failing([]string{"plan"}, "The PIN is wrong.")
 	t.Setenv("HSM_PIN", softhsm.PIN)
 	a.audit(1, "keys", "-environment", "prod")
-	if out := a.audit(0, "show", "-failed"); strings.Count(out, "access denied") != 2 || strings.Count(out, "wrong environment") != 1 {
+	if out := a.audit(0, "show", "-failed"); strings.Count(out, "access denied") != 4 || strings.Count(out, "wrong environment") != 1 {
 		t.Error(out)
+	}
+	// By whomever a login failed, it is told as the same thing.
+	logins := strings.Split(strings.TrimSpace(a.audit(0, "show", "-operation", "log in")), "\n")[1:]
+	me := regexp.MustCompile(`^\d+ +\S+ +([^@ ]+@[^@ ]+) +token +log in +access denied`)
+	for n, line := range logins {
+		if found := me.FindStringSubmatch(line); found == nil || (found[1] == "ada@example") != (n == 3) {
+			t.Errorf("failed login %d: %s", n, line)
+		}
+	}
+	if len(logins) != 4 {
+		t.Errorf("there are %d failed logins", len(logins))
 	}
 	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token.")
 	if out := a.audit(0, "show", "-last", "2"); strings.Count(out, "\n") != 3 {
@@ -449,11 +462,11 @@ func TestAuditTool(t *testing.T) {
 	}
 
 	token.Tool(t, "--delete-object", "--type", "privkey", "--id", look(t, token).Keys[".audit"].Versions[1].Ref.ID)
-	expect(t, doctor(0), "WARNING The audit log is not as it has to be (1 problem): the key of version 1 of key/.audit is not on the token")
+	expect(t, doctor(1), "FAILED audit key version 1:", "no longer on the token")
 	if err := os.RemoveAll(a.dir); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, doctor(0), "There is no audit log in its directory yet")
+	expect(t, doctor(1), "FAILED audit log: The token has had an audit log")
 }
 
 // TestAuditShared: two environments that are told the same directory do not spoil the log.

@@ -34,6 +34,9 @@ func Command(ctx context.Context, version string, args []string, stdout, stderr 
 		},
 		RotateAuditKey: func(ctx context.Context, s config.Settings) (int, error) {
 			services, shut := servicesOf(s, time.Now, version)
+			if err := services.Keys.Guard(ctx); err != nil { // before a log is begun
+				return 0, errors.Join(err, shut())
+			}
 			v, err := services.Audit.Rotate(ctx)
 			return v, errors.Join(err, shut())
 		},
@@ -44,6 +47,11 @@ func Command(ctx context.Context, version string, args []string, stdout, stderr 
 			}
 			settled, err := services.Audit.Log.Settle(ctx, reason)
 			return settled, errors.Join(err, shut())
+		},
+		ExamineAudit: func(ctx context.Context, s config.Settings) (bool, error) {
+			services, shut := servicesOf(s, time.Now, version)
+			begun, err := services.Audit.Log.Examine(ctx)
+			return begun, errors.Join(err, shut())
 		},
 		Refuse: func(ctx context.Context, s config.Settings, refused error) error {
 			services, shut := servicesOf(s, time.Now, version)
