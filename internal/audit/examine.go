@@ -67,7 +67,7 @@ func mayBeMade(dir string) (there bool, err error) {
 		case err != nil:
 			return false, err
 		case !info.IsDir():
-			return false, &fs.PathError{Op: "mkdir", Path: at, Err: syscall.ENOTDIR}
+			return false, syscall.ENOTDIR
 		}
 		return at == dir, mayAddTo(at)
 	}
