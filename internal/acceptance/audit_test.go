@@ -151,7 +151,8 @@ output "events" { value = length(data.hsm_audit.this.events) }
 		t.Errorf("%s events", n)
 	}
 	t.Setenv("HSM_ENVIRONMENT", "test")
-	expect(t, a.audit(0, "rotate"), "signed by version 2")
+	expect(t, a.audit(0, "rotate", "-reason", "INC-1236: its year is over"), "signed by version 2")
+	expect(t, a.audit(0, "show", "-key", ".audit"), "rotate key (INC-1236: its year is over)")
 	expect(t, a.audit(0, "verify", "-checkpoint", kept), "The log is whole")
 	keys := strings.Fields(a.audit(0, "keys"))
 	if len(keys) != 2 {

@@ -70,8 +70,11 @@ func underAudit(s config.Settings, c lifecycle.Config, token *cryptoki.Token, on
 	services.Credentials.Revealing = func(ctx context.Context, name string, version int) error {
 		return log.Disclose(ctx, audit.Event{Operation: "reveal", Subject: string(catalog.Credentials) + "/" + name, Version: version})
 	}
-	services.Audit = hsmprovider.Audit{Log: log, Keys: signing, Directory: s.Audit.Directory, Rotate: func(ctx context.Context) (int, error) {
+	services.Audit = hsmprovider.Audit{Log: log, Keys: signing, Directory: s.Audit.Directory, Rotate: func(ctx context.Context, reason string) (int, error) {
 		if err := log.Prepare(ctx); err != nil {
+			return 0, err
+		}
+		if err := log.Explain(ctx, reason); err != nil {
 			return 0, err
 		}
 		v, err := signing.keys.RotateAuditKey(ctx)

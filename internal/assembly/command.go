@@ -32,12 +32,12 @@ func Command(ctx context.Context, version string, args []string, stdout, stderr 
 			token, records := prepare(s)
 			return looked{hsm.Healing(hsm.New(token)), records, token}, token.Close
 		},
-		RotateAuditKey: func(ctx context.Context, s config.Settings) (int, error) {
+		RotateAuditKey: func(ctx context.Context, s config.Settings, reason string) (int, error) {
 			services, shut := servicesOf(s, time.Now, version)
 			if err := services.Keys.Guard(ctx); err != nil { // before a log is begun
 				return 0, errors.Join(err, shut())
 			}
-			v, err := services.Audit.Rotate(ctx)
+			v, err := services.Audit.Rotate(ctx, reason)
 			return v, errors.Join(err, shut())
 		},
 		SettleAudit: func(ctx context.Context, s config.Settings, reason string) (audit.Settlement, error) {

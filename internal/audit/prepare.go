@@ -56,6 +56,7 @@ const (
 	opBaseline = "baseline"
 	opMove     = "take over to another token"
 	opRenew    = "renew lost key"
+	opRotate   = "rotate key"
 )
 
 // found is what there is before the first change.
@@ -196,6 +197,14 @@ func (l *Log) renew(ctx context.Context, store Store) error {
 	}
 	l.renewed = true
 	return l.Signer.Renew(ctx)
+}
+
+// Explain records why the key that signs is going to get a successor, if somebody says so.
+func (l *Log) Explain(ctx context.Context, reason string) error {
+	if reason == "" {
+		return nil
+	}
+	return l.Note(ctx, Event{Operation: opRotate, Subject: l.Own, Reason: reason})
 }
 
 // holdToCheckpoint makes sure that the newest checkpoint is signed, that the records are those

@@ -66,8 +66,9 @@ type Config struct {
 	// Open returns the token that the settings select, and what closes it. It does no
 	// I/O: the module is opened when the token is first asked something.
 	Open func(config.Settings) (token Token, shut func() error)
-	// RotateAuditKey makes the next version of the key that signs the audit log.
-	RotateAuditKey func(ctx context.Context, s config.Settings) (version int, err error)
+	// RotateAuditKey makes the next version of the key that signs the audit log. The reason
+	// may be empty.
+	RotateAuditKey func(ctx context.Context, s config.Settings, reason string) (version int, err error)
 	// SettleAudit closes what is open in the audit log, and has it go on from what is on the
 	// token; see audit.Log.
 	SettleAudit func(ctx context.Context, s config.Settings, reason string) (audit.Settlement, error)
