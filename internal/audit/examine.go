@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,7 +16,13 @@ import (
 func (l *Log) Examine(ctx context.Context) (begun bool, err error) {
 	l.preparing.Lock()
 	defer l.preparing.Unlock()
-	if err := l.identify(ctx); err != nil {
+	if l.ready.Load() || l.trusted { // that was looked at, and the log is being written since
+		return true, nil
+	}
+	l.opening.Lock()
+	err = l.identify(ctx)
+	l.opening.Unlock()
+	if err != nil {
 		return false, err
 	}
 	store, err := l.Inspect()
@@ -31,6 +38,27 @@ func (l *Log) Examine(ctx context.Context) (begun bool, err error) {
 		err = l.Signer.Check(ctx)
 	}
 	return f.state == sound, err
+}
+
+// Unsigned tells, in a sentence, whether behind the newest checkpoint are changes that there
+// should be another one of: somebody may have put an older one back. It is empty otherwise.
+func Unsigned(r Reader, own string) (string, error) {
+	notes, err := r.Checkpoints()
+	if err != nil || notes.Newest() == nil {
+		return "", err
+	}
+	v := newVerification(Expectation{Own: own})
+	v.good, v.Checkpoints = noteSize(notes.Newest()), 1
+	err = r.Lines(v.good, func(index int64, line []byte) bool {
+		if e, err := Decode(line); err == nil { // one that cannot be read is for verify to find
+			v.cover(index, e)
+		}
+		return !v.runs.said
+	})
+	if err != nil || !v.runs.said {
+		return "", err
+	}
+	return fmt.Sprintf("The newest checkpoint covers %d records, and the runs that changed something since should have signed others.", v.good), nil
 }
 
 // InspectDirectory is OpenDirectory for whoever wants to know what the next change will find.
