@@ -17,10 +17,11 @@ var serveTests = []string{
 
 // withoutRemedy holds what says no remedy where it is worded, with the reason.
 var withoutRemedy = map[string]string{
-	"internal/config/selection.go unreadableURI": "the remedy is that of the cause",
-	"internal/provider/client.go finish":         "passes on warnings, which say in one text what is wrong and what to do",
-	"internal/provider/client.go warnCautions":   "passes on warnings",
-	"internal/provider/client.go noteImport":     "the remedy is that of the cause",
+	"internal/config/selection.go unreadableURI":       "the remedy is that of the cause",
+	"internal/provider/client.go finish":               "passes on warnings, which say in one text what is wrong and what to do",
+	"internal/provider/client.go warnCautions":         "passes on warnings",
+	"internal/provider/client.go noteImport":           "the remedy is that of the cause",
+	"internal/provider/audit_data_source.go warnOfLog": "the remedy is that of the cause",
 }
 
 // TestDiagnostics keeps testdata/diagnostics.txt complete: every error and warning that a

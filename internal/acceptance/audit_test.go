@@ -151,7 +151,8 @@ output "events" { value = length(data.hsm_audit.this.events) }
 		t.Errorf("%s events", n)
 	}
 	t.Setenv("HSM_ENVIRONMENT", "test")
-	expect(t, a.audit(0, "rotate"), "signed by version 2")
+	expect(t, a.audit(0, "rotate", "-reason", "INC-1236: its year is over"), "signed by version 2")
+	expect(t, a.audit(0, "show", "-key", ".audit"), "rotate key (INC-1236: its year is over)")
 	expect(t, a.audit(0, "verify", "-checkpoint", kept), "The log is whole")
 	keys := strings.Fields(a.audit(0, "keys"))
 	if len(keys) != 2 {
@@ -189,18 +190,13 @@ output "events" { value = length(data.hsm_audit.this.events) }
 // proves checks a record of the log with the script of the guide.
 func (a *audited) proves(key string) {
 	a.t.Helper()
-	guide, err := os.ReadFile("../../templates/guides/audit.md")
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	_, script, _ := strings.Cut(string(guide), "```sh\n")
-	script, _, _ = strings.Cut(script, "```")
+	script := checkRecord(a.t)
 	dir := a.t.TempDir()
 	for _, index := range []string{"0", "1", "6", "17", "30"} {
 		expect(a.t, a.audit(0, "prove", "-out", dir, index), "wrote")
 		record := filepath.Join(dir, "record-"+index)
 		check := func() (string, error) {
-			out, err := exec.Command("sh", "-c", script, "check-record", record+".json", record+".tlog-proof", key).CombinedOutput()
+			out, err := exec.Command(shells(a.t)[0], "-c", script, "check-record", record+".json", record+".tlog-proof", key).CombinedOutput()
 			return string(out), err
 		}
 		if out, err := check(); err != nil || !strings.Contains(out, "Record "+index+" is in the log") {
@@ -443,23 +439,36 @@ func TestAuditTool(t *testing.T) {
 	t.Setenv("HSM_PIN", "0000-wrong")
 	doctor(1)
 	a.audit(1, "verify")
+	a.audit(1, "rotate", "-environment", "test")
+	a.failing([]string{"plan"}, "The PIN is wrong.")
 	t.Setenv("HSM_PIN", softhsm.PIN)
 	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token; not covered by a checkpoint yet: 2 records at its end.")
 	a.audit(1, "keys", "-environment", "prod")
-	if out := a.audit(0, "show", "-failed"); strings.Count(out, "access denied") != 2 || strings.Count(out, "wrong environment") != 1 {
+	if out := a.audit(0, "show", "-failed"); strings.Count(out, "access denied") != 4 || strings.Count(out, "wrong environment") != 1 {
 		t.Error(out)
 	}
-	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token; not covered by a checkpoint yet: 3 records at its end.")
+	// By whomever a login failed, it is told as the same thing.
+	logins := strings.Split(strings.TrimSpace(a.audit(0, "show", "-operation", "log in")), "\n")[1:]
+	me := regexp.MustCompile(`^\d+ +\S+ +([^@ ]+@[^@ ]+) +token +log in +access denied`)
+	for n, line := range logins {
+		if found := me.FindStringSubmatch(line); found == nil || (found[1] == "ada@example") != (n == 3) {
+			t.Errorf("failed login %d: %s", n, line)
+		}
+	}
+	if len(logins) != 4 {
+		t.Errorf("there are %d failed logins", len(logins))
+	}
+	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token; not covered by a checkpoint yet: 5 records at its end.")
 	if out := a.audit(0, "show", "-last", "2"); strings.Count(out, "\n") != 3 {
 		t.Error(out)
 	}
 
 	token.Tool(t, "--delete-object", "--type", "privkey", "--id", look(t, token).Keys[".audit"].Versions[1].Ref.ID)
-	expect(t, doctor(0), "WARNING The audit log is not as it has to be (1 problem): the key of version 1 of key/.audit is not on the token")
+	expect(t, doctor(1), "FAILED audit key version 1:", "no longer on the token")
 	if err := os.RemoveAll(a.dir); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, doctor(0), "There is no audit log in its directory yet")
+	expect(t, doctor(1), "FAILED audit log: The token has had an audit log")
 }
 
 // TestAuditShared: two environments that are told the same directory do not spoil the log.

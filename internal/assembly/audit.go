@@ -37,8 +37,9 @@ func underAudit(s config.Settings, c lifecycle.Config, token *cryptoki.Token, on
 		Open: func(torn func(int64, string) ([]byte, error)) (audit.Store, error) {
 			return audit.OpenDirectory(s.Audit.Directory, torn)
 		},
-		Look:   func() (audit.Reader, error) { return audit.OpenView(s.Audit.Directory) },
-		Signer: signing,
+		Look:    func() (audit.Reader, error) { return audit.OpenView(s.Audit.Directory) },
+		Inspect: func() (audit.Store, error) { return audit.InspectDirectory(s.Audit.Directory) },
+		Signer:  signing,
 		Serial: func(ctx context.Context) (string, error) {
 			info, err := c.Token.Info(ctx)
 			return info.Serial, err
@@ -69,8 +70,11 @@ func underAudit(s config.Settings, c lifecycle.Config, token *cryptoki.Token, on
 	services.Credentials.Revealing = func(ctx context.Context, name string, version int) error {
 		return log.Disclose(ctx, audit.Event{Operation: "reveal", Subject: string(catalog.Credentials) + "/" + name, Version: version})
 	}
-	services.Audit = hsmprovider.Audit{Log: log, Keys: signing, Directory: s.Audit.Directory, Rotate: func(ctx context.Context) (int, error) {
+	services.Audit = hsmprovider.Audit{Log: log, Keys: signing, Directory: s.Audit.Directory, Rotate: func(ctx context.Context, reason string) (int, error) {
 		if err := log.Prepare(ctx); err != nil {
+			return 0, err
+		}
+		if err := log.Explain(ctx, reason); err != nil {
 			return 0, err
 		}
 		v, err := signing.keys.RotateAuditKey(ctx)
@@ -102,6 +106,8 @@ type signer struct{ keys *lifecycle.Service }
 var _ audit.Signer = (*signer)(nil)
 
 func (s *signer) Prepare(ctx context.Context) error { return s.keys.PrepareAuditKey(ctx) }
+
+func (s *signer) Check(ctx context.Context) error { return s.keys.CheckAuditKey(ctx) }
 
 func (s *signer) Renew(ctx context.Context) error { return s.keys.RenewAuditKey(ctx) }
 

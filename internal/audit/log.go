@@ -25,6 +25,9 @@ type Config struct {
 	// Look opens what there is, to be looked at before anything is written; fault.NotFound is
 	// none. It may be nil.
 	Look func() (Reader, error)
+	// Inspect is Open for Examine: nothing is made, mended or written. A log that there is
+	// not yet has no records.
+	Inspect func() (Store, error)
 	// Signer signs the checkpoints. It may be nil where nothing is changed: nothing is signed then.
 	Signer Signer
 	// Serial tells which token it is; it needs no login.
@@ -175,10 +178,17 @@ func (l *Log) Refused(ctx context.Context, err error) error {
 	if !ok {
 		return nil
 	}
+	for f.Kind == fault.Denied { // a failed login is one, whatever it was for
+		cause, ok := errors.AsType[*fault.Error](f.Cause)
+		if !ok || cause.Kind != fault.Denied {
+			break
+		}
+		f = cause
+	}
 	if !l.first(f.Op + "\n" + f.Subject + "\n" + f.Problem) {
 		return nil
 	}
-	return l.Note(ctx, Event{Operation: f.Op, Subject: refusedSubject(f.Subject), Failure: failure(err)})
+	return l.Note(ctx, Event{Operation: f.Op, Subject: refusedSubject(f.Subject), Failure: failure(f)})
 }
 
 // Imported records, once in a process, that something on the token was shown to whoever
@@ -244,13 +254,7 @@ func (l *Log) open(ctx context.Context) (Store, error) {
 	if l.store != nil {
 		return l.store, nil
 	}
-	// A login that was refused is recorded too, and a token that is not there.
-	serial, err := l.Serial(ctx)
-	if err != nil {
-		serial = ""
-	}
-	l.serial = serial
-	if err := l.belongs(); err != nil {
+	if err := l.identify(ctx); err != nil {
 		return nil, err
 	}
 	store, err := l.Open(func(size int64, digest string) ([]byte, error) {
@@ -263,6 +267,17 @@ func (l *Log) open(ctx context.Context) (Store, error) {
 	l.store = store
 	l.poke(store.Size()) // what earlier runs have left
 	return store, nil
+}
+
+// identify finds out which token it is, and refuses a log of another one. A login that was
+// refused is recorded too, and a token that is not there.
+func (l *Log) identify(ctx context.Context) error {
+	serial, err := l.Serial(ctx)
+	if err != nil {
+		serial = ""
+	}
+	l.serial = serial
+	return l.belongs()
 }
 
 func (l *Log) complete(e Event) Event {

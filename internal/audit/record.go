@@ -55,7 +55,7 @@ func comesAbout(what string) bool {
 
 // Event is what a record says. The Log fills in all but the first group.
 type Event struct {
-	Operation string   // "write", "stamp", "reveal", "log in", "destroy key"…
+	Operation string   // "rotate", "stamp", "reveal", "log in", "destroy key"…
 	Subject   string   // "key/orders", "credential/bot", "policy/trading", "token"
 	Version   int      // of the subject, 0 for the whole
 	Reason    string   // why, in words
@@ -170,40 +170,12 @@ const (
 	ocsfVersion = "1.6.0"
 )
 
-// The activities of class 6003, and its states.
+// The states of class 6003.
 const (
-	activityCreate = 1
-	activityRead   = 2
-	activityUpdate = 3
-	activityDelete = 4
-	activityOther  = 99
-
 	statusSuccess = 1
 	statusFailure = 2
 	statusOther   = 99
 )
-
-// activity is what the class calls an event: the last of its steps decides.
-func (e Event) activity() int {
-	what := e.Operation
-	for _, s := range e.Steps {
-		switch s.What {
-		case stepGenerated, stepImported, stepAdopted, "created", "issued", "removed":
-			what = s.What
-		}
-	}
-	switch what {
-	case stepGenerated, stepImported, stepAdopted, "created", "issued", "stamp":
-		return activityCreate
-	case "removed":
-		return activityDelete
-	case "write":
-		return activityUpdate
-	case "reveal":
-		return activityRead
-	}
-	return activityOther
-}
 
 // resource is a subject as the class has it.
 func resource(subject string) (kind, name string) {
@@ -219,7 +191,7 @@ func (e Event) encode() ([]byte, error) {
 	kind, name := resource(e.Subject)
 	r := ocsf{
 		Time: e.Time.UnixMilli(), TimeDT: e.Time.UTC().Format(time.RFC3339Nano),
-		Category: 6, Class: 6003, Activity: e.activity(), Severity: 1, StatusID: statusSuccess, Status: "Success",
+		Category: 6, Class: 6003, Activity: int(e.activity()), Severity: 1, StatusID: statusSuccess, Status: "Success",
 		Metadata: ocsfMetadata{
 			Version: ocsfVersion, Product: ocsfProduct{productName, "keystead", e.Provider}, Correlation: e.Run, Profiles: []string{"datetime"},
 		},
