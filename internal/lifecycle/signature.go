@@ -28,15 +28,16 @@ type Signature struct {
 // for Sign: a disabled or revoked key is fault.Protected, one that is not for signing, or
 // not by that scheme, is fault.Invalid. Nothing is signed.
 func (s *Service) Signer(ctx context.Context, name string, wanted keyring.Scheme, isDigest bool) (*keyring.Version, keyring.Scheme, error) {
-	k, err := s.signing(ctx, name)
+	k, err := s.Recorded(ctx, name)
 	if err != nil {
 		return nil, "", err
 	}
-	return signer(k, wanted, isDigest)
+	return SignerOf(k, wanted, isDigest)
 }
 
-// signing returns the key as recorded. The environment's own keys are nobody's to sign with.
-func (s *Service) signing(ctx context.Context, name string) (*keyring.Key, error) {
+// Recorded returns a key as its record says, for SignerOf; it is not to be changed. The
+// environment's own keys are nobody's to sign with.
+func (s *Service) Recorded(ctx context.Context, name string) (*keyring.Key, error) {
 	if err := keyring.ValidateName(name); err != nil {
 		return nil, err
 	}
@@ -49,13 +50,17 @@ func (s *Service) signing(ctx context.Context, name string) (*keyring.Key, error
 	return rec.Body, err
 }
 
-// SignerOf is Signer for a key that is going to be made.
-func SignerOf(k *keyring.Key, wanted keyring.Scheme, isDigest bool) (keyring.Scheme, error) {
-	_, scheme, err := signer(k, wanted, isDigest)
-	return scheme, err
+// NextSignerOf is SignerOf for a key that is going to be rotated: the version that signs
+// then is as the key is asked to be, whatever has become of the one before.
+func NextSignerOf(k *keyring.Key, wanted keyring.Scheme, isDigest bool) (*keyring.Version, keyring.Scheme, error) {
+	if k.Committed() && k.Tombstone == nil {
+		k = keyring.Prospective(k.Spec)
+	}
+	return SignerOf(k, wanted, isDigest)
 }
 
-func signer(k *keyring.Key, wanted keyring.Scheme, isDigest bool) (*keyring.Version, keyring.Scheme, error) {
+// SignerOf is Signer for a key that is recorded, or going to be made.
+func SignerOf(k *keyring.Key, wanted keyring.Scheme, isDigest bool) (*keyring.Version, keyring.Scheme, error) {
 	name := k.Spec.Name
 	refuse := func(kind fault.Kind, problem, hint string) (*keyring.Version, keyring.Scheme, error) {
 		return nil, "", &fault.Error{Kind: kind, Op: "sign", Subject: subject(name), Problem: problem, Hint: hint}
@@ -86,11 +91,11 @@ func signer(k *keyring.Key, wanted keyring.Scheme, isDigest bool) (*keyring.Vers
 // the object is the recorded key is made sure of first.
 func (s *Service) Sign(ctx context.Context, name string, wanted keyring.Scheme, isDigest bool, compose func(*keyring.Version, keyring.Scheme) (Content, error)) (*Signature, error) {
 	defer s.lock(name)() // no rotation of this run comes between what is composed and what is signed
-	k, err := s.signing(ctx, name)
+	k, err := s.Recorded(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	v, scheme, err := signer(k, wanted, isDigest)
+	v, scheme, err := SignerOf(k, wanted, isDigest)
 	if err != nil {
 		return nil, err
 	}

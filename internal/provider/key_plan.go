@@ -102,7 +102,8 @@ func (r *keyResource) foresee(ctx context.Context, prior, plan *keyModel, diags 
 	case isNew:
 		key = keyring.Prospective(plan.spec(ctx, diags))
 		r.client.expectKey(name, key)
-	case start.Key(name) != nil && (!plan.Tags.Equal(prior.Tags) || !plan.Enabled.Equal(prior.Enabled) || !plan.Operations.Equal(prior.Operations)):
+	case start.Key(name) != nil && (!plan.Tags.Equal(prior.Tags) || !plan.Enabled.Equal(prior.Enabled) || !plan.Operations.Equal(prior.Operations) ||
+		!plan.Algorithm.Equal(prior.Algorithm)):
 		key = start.Key(name).Clone()
 		key.Ask(plan.spec(ctx, diags))
 	}

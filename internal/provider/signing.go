@@ -65,7 +65,7 @@ func (c *client) sign(ctx context.Context, services *Services, s signing, compos
 	if planned == nil { // not everything is known of it yet
 		return nil, nil
 	}
-	_, err = lifecycle.SignerOf(planned, s.scheme, s.isDigest)
+	_, _, err = lifecycle.SignerOf(planned, s.scheme, s.isDigest)
 	return nil, blockingKey(err)
 }
 
