@@ -6,6 +6,7 @@
 package certrequest
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rand"
 	"crypto/x509"
@@ -92,6 +93,16 @@ func Create(spec Spec, key keyring.PublicKey, scheme keyring.Scheme, sign func(m
 		return "", failed("The request cannot be made.", err)
 	}
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})), nil
+}
+
+// IsOf reports whether a request, in PEM, is of a public key. What cannot be read is of none.
+func IsOf(text string, key keyring.PublicKey) bool {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return false
+	}
+	request, err := x509.ParseCertificateRequest(block.Bytes)
+	return err == nil && bytes.Equal(request.RawSubjectPublicKeyInfo, key)
 }
 
 // signer is a private key that is somewhere else.

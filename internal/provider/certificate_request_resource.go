@@ -61,7 +61,8 @@ func (r *certificateRequestResource) Update(ctx context.Context, req resource.Up
 	}
 }
 
-// Read finds out whether another version is current. Whatever has become of the key, the
+// Read finds out whether another version is current, or one of that number that is another
+// key: of another token, or made anew under the same name. Whatever has become of the key, the
 // request stays: it was made.
 func (r *certificateRequestResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	if !r.client.isReady() {
@@ -77,7 +78,7 @@ func (r *certificateRequestResource) Read(ctx context.Context, req resource.Read
 	v, _, err := services.Keys.Signer(ctx, m.KeyID.ValueString(), "", false)
 	switch {
 	case err == nil:
-		m.RenewalDue = types.BoolValue(int64(v.Number) != m.Version.ValueInt64())
+		m.RenewalDue = types.BoolValue(int64(v.Number) != m.Version.ValueInt64() || !certrequest.IsOf(m.PEM.ValueString(), v.PublicKey))
 	case isRefusal(err):
 		m.RenewalDue = types.BoolValue(false)
 	default:

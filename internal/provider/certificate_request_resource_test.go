@@ -1,11 +1,14 @@
 package provider_test
 
 import (
+	"crypto/ed25519"
 	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 
+	"github.com/keystead/terraform-provider-hsm/internal/certrequest"
+	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 	"github.com/keystead/terraform-provider-hsm/internal/lifecycle/lifecycletest"
 )
 
@@ -72,5 +75,36 @@ func TestCertificateRequestRefusals(t *testing.T) {
 	noErrors(t, p.diagnostics) // what was made stays
 	if changed := p.changed(); len(changed) > 0 {
 		t.Errorf("the plan changes %v", changed)
+	}
+}
+
+// The same name and number is another key on another token, and in its place the request
+// has to be made.
+func TestCertificateRequestOfAnotherKey(t *testing.T) {
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	another, err := keyring.NewEdwardsPublicKey(keyring.Ed25519, public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pem, err := certrequest.Create(certrequest.Spec{}, another, keyring.EdDSA, func(message []byte) ([]byte, error) { return ed25519.Sign(private, message), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := newKey(t, lifecycletest.New(newYear))
+	key.apply(keyConfig)
+	request := &core{server: key.server, t: t, resource: "hsm_certificate_request", state: values{
+		"key_id": "orders", "version": 1, "algorithm": "ES256", "id": "orders", "cert_request_pem": pem, "renewal_due": false, "subject": []any{},
+	}}
+	request.refresh()
+	if request.state["renewal_due"] != true || request.state["cert_request_pem"] != pem {
+		t.Errorf("the state is %v", request.state)
+	}
+	p := request.plan(t, request.resource, request.state, values{"key_id": "orders", "version": 1, "subject": []any{}})
+	noErrors(t, p.diagnostics)
+	if p.values["cert_request_pem"] != any(unknown) {
+		t.Errorf("planned is %v", p.values)
 	}
 }

@@ -50,7 +50,7 @@ func (r *certificateRequestResource) Schema(_ context.Context, _ resource.Schema
 				stringvalidator.OneOf(certrequest.UseNames()...)),
 			"id":               schema.StringAttribute{Computed: true, MarkdownDescription: "The key's name."},
 			"cert_request_pem": schema.StringAttribute{Computed: true, MarkdownDescription: "The request in PEM (`CERTIFICATE REQUEST`)."},
-			"renewal_due":      schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether the key had another current version when it was last looked at. The next plan makes the request anew then."},
+			"renewal_due":      schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether the key had another current version when it was last looked at, or was another key, as on another token. The next plan makes the request anew then."},
 		},
 		Blocks: map[string]schema.Block{"subject": subjectBlock()},
 	}
