@@ -23,6 +23,13 @@ type Signature struct {
 	Bytes   []byte // of ECDSA r and s of equal length, see keyring.Scheme.Encoded
 }
 
+// Use is what a version of a key is about to do.
+type Use struct {
+	Key     string
+	Version int
+	Signing
+}
+
 // Signer returns the version of a key that signs now, and by which scheme: as wanted, or
 // the usual one if that is empty. Everything but NotFound that is in the way is said as
 // for Sign: a disabled or revoked key is fault.Protected, one that is not for signing, or
@@ -88,7 +95,7 @@ func SignerOf(k *keyring.Key, wanted keyring.Scheme, isDigest bool) (*keyring.Ve
 
 // Sign has the version of a key that may sign do so, see Signer. What is signed may name
 // that version, so that compose is asked for it when it is known which one signs. That
-// the object is the recorded key is made sure of first.
+// the object is the recorded key is made sure of first, and Signing has been told.
 func (s *Service) Sign(ctx context.Context, name string, wanted keyring.Scheme, isDigest bool, compose func(*keyring.Version, keyring.Scheme) (Content, error)) (*Signature, error) {
 	defer s.lock(name)() // no rotation of this run comes between what is composed and what is signed
 	k, err := s.Recorded(ctx, name)
@@ -111,6 +118,11 @@ func (s *Service) Sign(ctx context.Context, name string, wanted keyring.Scheme, 
 		order.Input = content.Digest
 		if want := scheme.Hash().Size(); len(order.Input) != want {
 			return nil, wrongDigest(name, scheme.Hash(), len(order.Input))
+		}
+	}
+	if s.Signing != nil {
+		if err := s.Signing(ctx, Use{Key: name, Version: v.Number, Signing: order}); err != nil {
+			return nil, err
 		}
 	}
 	made, err := s.Token.SignBy(ctx, v.Ref, order)
