@@ -61,6 +61,9 @@ func (r *keyResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReq
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 	if !resp.Diagnostics.HasError() && (prior == nil || !resp.Plan.Raw.Equal(req.State.Raw)) {
 		r.check(ctx, *plan, &resp.Diagnostics)
+		if prior == nil || !plan.Name.Equal(prior.Name) || takesIn(prior.Import, plan.Import) {
+			r.checkImport(ctx, req.Config, *plan, &resp.Diagnostics)
+		}
 		r.foresee(ctx, prior, plan, &resp.Diagnostics)
 	}
 }
