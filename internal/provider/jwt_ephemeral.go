@@ -38,7 +38,7 @@ func (e *jwtEphemeral) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp
 		"claims": schema.StringAttribute{
 			Required: true,
 			MarkdownDescription: "The claims, a JSON object: `jsonencode({ iss = \"…\", sub = \"…\", aud = \"…\" })`. `iat`, `nbf` and `exp` are set when the token " +
-				"is signed, and must not be among them.",
+				"is signed, and must not be among them; `nbf` is a minute before `iat`, for verifiers whose clock is behind. `iss`, `sub` and `jti` are strings, `aud` is one or a list of them.",
 		},
 		"valid_for": schema.StringAttribute{
 			Optional: true, MarkdownDescription: "How long the token is valid, in whole seconds: from `1s` to `1h`. Default: `5m`.",
