@@ -17,8 +17,7 @@ import (
 	"io"
 	"net"
 	"net/url"
-	"slices"
-	"strings"
+	"regexp"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
@@ -152,15 +151,24 @@ func ParseURIs(texts []string) ([]*url.URL, error) {
 	return uris, nil
 }
 
-// CheckDNSNames refuses (fault.Invalid) names that could not be in a certificate.
+// CheckDNSNames refuses (fault.Invalid) names that could not be in a certificate (RFC 5280
+// section 4.2.1.6, RFC 1034 section 3.5). Underscores, which it does not have, are in use.
 func CheckDNSNames(names []string) error {
 	for _, name := range names {
-		if name == "" || slices.ContainsFunc([]rune(name), func(r rune) bool { return r <= ' ' || r > '~' }) || strings.ContainsAny(name, "/@:") {
-			return invalid(fmt.Sprintf("%q is not a DNS name.", name), "Write a name in ASCII, an international one as punycode (xn--…).")
+		if net.ParseIP(name) != nil {
+			return invalid(fmt.Sprintf("%q is an IP address.", name), "Put it into ip_addresses.")
+		}
+		if !dnsName.MatchString(name) || len(name) > 253 {
+			return invalid(fmt.Sprintf("%q is not a DNS name.", name), "Write one name in ASCII, an international one as punycode (xn--…), labels with at most 63 letters, digits and hyphens, and no dot at the end. "+
+				"A wildcard is the whole first label: *.example.org.")
 		}
 	}
 	return nil
 }
+
+const dnsLabel = `[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?`
+
+var dnsName = regexp.MustCompile(`^(\*\.)?` + dnsLabel + `(\.` + dnsLabel + `)*$`)
 
 func invalid(problem, hint string) error {
 	return &fault.Error{Kind: fault.Invalid, Op: "request certificate", Problem: problem, Hint: hint}

@@ -177,6 +177,22 @@ func (a *acceptance) revoke(version int) {
 	}
 }
 
+// Two requests of one key have ids of their own.
+func TestAccCertificateRequests(t *testing.T) {
+	a := newAcceptance(t)
+	request := "resource \"hsm_certificate_request\" \"orders\" {\n  key_id = hsm_key.orders.id\n  dns_names = []\n}\n"
+	a.test(resource.TestStep{
+		Config: a.with(key(`algorithm = "EC_P256"`), request, strings.Replace(request, `"orders"`, `"sales"`, 1)),
+		Check: func(s *terraform.State) error {
+			one, other := s.RootModule().Resources[certificateRequest].Primary.ID, s.RootModule().Resources["hsm_certificate_request.sales"].Primary.ID
+			if one == other || len(one) != 64 {
+				return fmt.Errorf("the ids are %s and %s", one, other)
+			}
+			return nil
+		},
+	})
+}
+
 // Requests by every kind of key and scheme verify with openssl.
 func TestAccCertificateRequestAlgorithms(t *testing.T) {
 	for _, test := range []struct{ algorithm, arguments, says string }{

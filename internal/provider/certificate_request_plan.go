@@ -42,7 +42,7 @@ func (r *certificateRequestResource) ModifyPlan(ctx context.Context, req resourc
 		return
 	}
 	report(&resp.Diagnostics, obstacle, path.Root("key_id"))
-	plan.ID, plan.PEM, plan.RenewalDue = config.KeyID, types.StringUnknown(), types.BoolUnknown()
+	plan.ID, plan.PEM, plan.RenewalDue = types.StringUnknown(), types.StringUnknown(), types.BoolUnknown()
 	plan.Version, plan.Algorithm = config.Version, config.Algorithm
 	leaveOpenSigner(&plan.Version, &plan.Algorithm)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
@@ -58,9 +58,11 @@ func (r *certificateRequestResource) check(ctx context.Context, config certifica
 	defer r.client.finish(diags)
 	name := config.KeyID.ValueString()
 	recorded, err := services.Keys.Recorded(ctx, name)
-	var v *keyring.Version
 	if err == nil {
-		v, err = config.signer(recorded)
+		var v *keyring.Version
+		if v, err = config.signer(recorded); err == nil {
+			report(diags, expects(name, config.Version, v), path.Root("version"))
+		}
 	}
 	planned, isPlanned := r.client.planned(name)
 	switch {
@@ -70,8 +72,6 @@ func (r *certificateRequestResource) check(ctx context.Context, config certifica
 		_, _, err = lifecycle.NextSignerOf(planned, "", false)
 	case isPlanned && isRefusal(err):
 		_, err = config.signer(planned)
-	case err == nil:
-		report(diags, expects(name, config.Version, v), path.Root("version"))
 	}
 	return err
 }

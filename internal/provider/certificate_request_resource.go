@@ -2,6 +2,8 @@ package provider
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -10,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/keystead/terraform-provider-hsm/internal/certrequest"
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
 )
@@ -19,6 +22,7 @@ type certificateRequestResource struct{ client *client }
 
 var (
 	_ resource.ResourceWithConfigure      = (*certificateRequestResource)(nil)
+	_ resource.ResourceWithImportState    = (*certificateRequestResource)(nil)
 	_ resource.ResourceWithModifyPlan     = (*certificateRequestResource)(nil)
 	_ resource.ResourceWithValidateConfig = (*certificateRequestResource)(nil)
 )
@@ -92,6 +96,14 @@ func (r *certificateRequestResource) Read(ctx context.Context, req resource.Read
 func (r *certificateRequestResource) Delete(context.Context, resource.DeleteRequest, *resource.DeleteResponse) {
 }
 
+// ImportState says that there is nothing to import.
+func (r *certificateRequestResource) ImportState(_ context.Context, _ resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	report(&resp.Diagnostics, &fault.Error{
+		Kind: fault.Unsupported, Op: "import request for a certificate", Problem: "A request is in the state alone, so that there is nothing to import.",
+		Hint: "Declare the resource without importing it: the apply makes a request, and what was made before stays valid. Import the key if it is not in the state.",
+	})
+}
+
 // sign makes the request.
 func (r *certificateRequestResource) sign(ctx context.Context, m *certificateRequestModel, diags *diag.Diagnostics) {
 	ctx, services := r.client.begin(ctx, diags)
@@ -123,6 +135,6 @@ func (r *certificateRequestResource) sign(ctx context.Context, m *certificateReq
 		return
 	}
 	tflog.Debug(ctx, "signed a request for a certificate", map[string]any{"key": name, "version": v.Number})
-	m.ID, m.PEM, m.RenewalDue = m.KeyID, types.StringValue(pem), types.BoolValue(false)
+	m.ID, m.PEM, m.RenewalDue = types.StringValue(fmt.Sprintf("%x", sha256.Sum256([]byte(pem)))), types.StringValue(pem), types.BoolValue(false)
 	m.Version, m.Algorithm = types.Int64Value(int64(v.Number)), types.StringValue(string(scheme))
 }
