@@ -2,6 +2,8 @@ package acceptance_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"net"
 	"os"
@@ -419,6 +421,66 @@ func TestAuditKeyLost(t *testing.T) {
 	expect(t, a.audit(0, "settle", "-reason", "INC-8: again"), "A log was begun.", "was lost: it was revoked", "The log is whole, and goes with the token.")
 	a.apply("-replace=hsm_key_rotation.orders")
 	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token.")
+}
+
+// TestAuditSignatures: what a key signs is written down before it does, by its SHA-256, and
+// not as it is; also where nothing else is done.
+func TestAuditSignatures(t *testing.T) {
+	token := softhsm.New(t, "acceptance")
+	without := orders(token, "", "")
+	const digest = "kvlaa9IfzM2E5H4FZ7SxPHvg0sJfUWhE6GaRr6hNtr4="
+	signed := without + fmt.Sprintf(`
+ephemeral "hsm_jwt" "orders" {
+  key_id = hsm_key.orders.id
+  claims = jsonencode({ iss = "a-secret-claim" })
+}
+
+ephemeral "hsm_signature" "message" {
+  key_id  = hsm_key.orders.id
+  message = base64encode("a-secret-message")
+}
+
+ephemeral "hsm_signature" "digest" {
+  key_id = hsm_key.orders.id
+  digest = %q
+}
+
+resource "hsm_certificate_request" "orders" {
+  key_id = hsm_key.orders.id
+}
+`, digest)
+	a := newAudited(t, token, without)
+	a.apply()
+	before := strings.Count(a.audit(0, "export"), "\n")
+	a.configure(signed)
+	a.apply()
+	raw, err := base64.StdEncoding.DecodeString(digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := a.audit(0, "export", "-operation", "sign")
+	for text, want := range map[string]int{ // at plan and at apply, and the request once
+		"\n": 7, `"activity_id":99`: 7, `"algorithm":"ES256"`: 7, `"name":"orders","version":"1"`: 7,
+		fmt.Sprintf(`"digests":{"message":"%x"}`, sha256.Sum256([]byte("a-secret-message"))): 2, fmt.Sprintf(`"digests":{"digest":"%x"}`, sha256.Sum256(raw)): 2, `"digests":{"message":`: 5,
+		"secret": 0, digest: 0, "eyJ": 0,
+	} {
+		if got := strings.Count(log, text); got != want {
+			t.Errorf("%q is there %d times, want %d:\n%s", text, got, want, log)
+		}
+	}
+	if got := strings.Count(a.audit(0, "export"), "\n"); got != before+7 {
+		t.Errorf("there are %d records, and were %d", got, before)
+	}
+	expect(t, a.audit(0, "show", "-key", "orders"), "sign by ES256 version 1")
+	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token.")
+
+	// Without a log to write to nothing is signed.
+	if err := os.RemoveAll(a.dir); err != nil {
+		t.Fatal(err)
+	}
+	a.failing([]string{"plan"}, "ephemeral.hsm_jwt.orders", "ephemeral.hsm_signature.message", "The token has had an audit log")
+	a.configure(without + "resource \"hsm_certificate_request\" \"orders\" {\n  key_id = hsm_key.orders.id\n  dns_names = [\"orders.example\"]\n}\n")
+	a.failing([]string{"apply", "-auto-approve"}, "hsm_certificate_request.orders", "The token has had an audit log")
 }
 
 // TestAuditTool: what the operator's tool was refused is written down too, and the doctor looks

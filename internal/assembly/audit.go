@@ -2,6 +2,7 @@ package assembly
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -70,6 +71,7 @@ func underAudit(s config.Settings, c lifecycle.Config, token *cryptoki.Token, on
 	services.Credentials.Revealing = func(ctx context.Context, name string, version int) error {
 		return log.Disclose(ctx, audit.Event{Operation: "reveal", Subject: string(catalog.Credentials) + "/" + name, Version: version})
 	}
+	services.Keys.Signing = func(ctx context.Context, use lifecycle.Use) error { return log.Disclose(ctx, signatureOf(use)) }
 	services.Audit = hsmprovider.Audit{Log: log, Keys: signing, Directory: s.Audit.Directory, Rotate: func(ctx context.Context, reason string) (int, error) {
 		if err := log.Prepare(ctx); err != nil {
 			return 0, err
@@ -87,6 +89,19 @@ func underAudit(s config.Settings, c lifecycle.Config, token *cryptoki.Token, on
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		return log.Close(ctx)
+	}
+}
+
+// signatureOf is the record of a signature: it tells what was signed by its hash alone, also
+// where that is a digest already, as anything may be given as one.
+func signatureOf(use lifecycle.Use) audit.Event {
+	what := "message"
+	if use.IsDigest {
+		what = "digest"
+	}
+	return audit.Event{
+		Operation: "sign", Subject: string(catalog.Keys) + "/" + use.Key, Version: use.Version, Algorithm: string(use.Scheme),
+		Digests: map[string]string{what: fmt.Sprintf("%x", sha256.Sum256(use.Input))},
 	}
 }
 
