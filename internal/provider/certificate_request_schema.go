@@ -21,7 +21,7 @@ func (r *certificateRequestResource) Schema(_ context.Context, _ resource.Schema
 	list := func(description string, each ...validator.String) schema.ListAttribute {
 		return schema.ListAttribute{
 			Optional: true, ElementType: types.StringType, MarkdownDescription: description,
-			Validators: []validator.List{listvalidator.SizeAtLeast(1), listvalidator.ValueStringsAre(append(each, stringvalidator.LengthAtLeast(1))...)},
+			Validators: []validator.List{notEmpty{}, listvalidator.ValueStringsAre(append(each, notEmpty{})...)},
 		}
 	}
 	resp.Schema = schema.Schema{
