@@ -21,7 +21,7 @@ func (r *certificateRequestResource) Schema(_ context.Context, _ resource.Schema
 	list := func(description string, each ...validator.String) schema.ListAttribute {
 		return schema.ListAttribute{
 			Optional: true, ElementType: types.StringType, MarkdownDescription: description,
-			Validators: []validator.List{listvalidator.NoNullValues(), listvalidator.ValueStringsAre(append(each, stringvalidator.LengthAtLeast(1))...)},
+			Validators: []validator.List{noNulls{}, listvalidator.ValueStringsAre(append(each, notEmpty{})...)},
 		}
 	}
 	resp.Schema = schema.Schema{
@@ -75,8 +75,8 @@ func subjectBlock() schema.Block {
 			"organization":        text(64, "Organization (O)."),
 			"organizational_unit": text(64, "Organizational unit (OU)."),
 			"street_address": schema.ListAttribute{
-				Optional: true, ElementType: types.StringType, MarkdownDescription: "Street address, line by line (STREET). At most 128 characters each. Default: none.",
-				Validators: []validator.List{listvalidator.NoNullValues(), listvalidator.ValueStringsAre(stringvalidator.UTF8LengthBetween(1, 128), printable)},
+				Optional: true, ElementType: types.StringType, MarkdownDescription: "Lines of the street address (STREET), at most 128 characters each. A request keeps no order among them: write what has to stay together as one. Default: none.",
+				Validators: []validator.List{noNulls{}, listvalidator.ValueStringsAre(stringvalidator.UTF8LengthBetween(1, 128), printable)},
 			},
 			"locality": text(128, "Locality, such as a town (L)."),
 			"province": text(128, "Province or state (ST)."),
