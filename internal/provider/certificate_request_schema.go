@@ -73,7 +73,7 @@ func subjectBlock() schema.Block {
 			"organization":        text(64, "Organization (O)."),
 			"organizational_unit": text(64, "Organizational unit (OU)."),
 			"street_address": schema.ListAttribute{
-				Optional: true, ElementType: types.StringType, MarkdownDescription: "Street address, line by line (STREET). Default: none.",
+				Optional: true, ElementType: types.StringType, MarkdownDescription: "Lines of the street address (STREET). A request keeps no order among them: write what has to stay together as one. Default: none.",
 			},
 			"locality": text(128, "Locality, such as a town (L)."),
 			"province": text(128, "Province or state (ST)."),

@@ -40,7 +40,7 @@ func importAttribute() schema.SingleNestedAttribute {
 		Optional: true,
 		MarkdownDescription: "Bring your own key: the key is not generated in the HSM but made elsewhere, wrapped for a key of this HSM, and unwrapped inside it " +
 			"(`C_UnwrapKey`). In clear it is never outside the HSM again, and never in the provider; its version says `local = false`. It is not extractable. " +
-			"Possible for every algorithm but `ED25519` and `ED448`. How to wrap is in the guide *Bring your own key*.\n\n" +
+			"Possible for every algorithm but `ED25519` and `ED448`. How to wrap is in the guide *Bring your own key*. " +
 			"Later versions are generated in the HSM if an `hsm_key_rotation` makes them, or come with a new `wrapped_material_wo_version`. Adding the block to a key that exists is the " +
 			"same: a next version. Removing it changes nothing about the key. Default: the key is generated in the HSM.",
 		Attributes: map[string]schema.Attribute{
