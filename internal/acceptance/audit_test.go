@@ -504,7 +504,7 @@ func TestAuditTool(t *testing.T) {
 	a.audit(1, "rotate", "-environment", "test")
 	a.failing([]string{"plan"}, "The PIN is wrong.")
 	t.Setenv("HSM_PIN", softhsm.PIN)
-	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token; not covered by a checkpoint yet: 2 records at its end.")
+	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token; not covered by a checkpoint yet: 4 records at its end.")
 	a.audit(1, "keys", "-environment", "prod")
 	if out := a.audit(0, "show", "-failed"); strings.Count(out, "access denied") != 4 || strings.Count(out, "wrong environment") != 1 {
 		t.Error(out)
