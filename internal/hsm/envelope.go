@@ -138,7 +138,7 @@ func (e *envelope) unwrap(ctx context.Context, template []cryptoki.Attribute) (c
 	case err == nil, templateRefused(err), gone(err), cryptoki.IsRefusal(err), fault.Is(err, fault.Unsupported):
 		return o, err
 	case definite(err), unclear(err) && e.token.answers(ctx):
-		return o, e.unopened(err)
+		return o, e.noGood(err)
 	}
 	return o, err
 }
@@ -154,9 +154,9 @@ func (t *Token) answers(ctx context.Context) bool {
 // close gives up what was only needed to open the envelope.
 func (e *envelope) close(ctx context.Context) { e.token.discard(ctx, e.ephemeral) }
 
-// unopened says that material is no good. What the token advised is left out: it answered,
+// noGood says that material does not open. What the token advised is left out: it answered,
 // and nothing is wrong with it.
-func (e *envelope) unopened(cause error) error {
+func (e *envelope) noGood(cause error) error {
 	if e.ephemeral != 0 {
 		return unopened(e.subject, "It does not open what is behind it: that was wrapped in another form, is damaged, or is no key of the algorithm that is declared.",
 			"Wrap the key itself again: a private key as PKCS#8 in DER (not in PEM, and not as openssl writes an EC PRIVATE KEY or RSA PRIVATE KEY), a secret key as it is.", unadvised(cause))

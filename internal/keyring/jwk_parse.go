@@ -38,8 +38,8 @@ func ParseJWK(text string) (PublicKey, error) {
 			}
 		}
 	}
-	if name := doubledMember(text); name != "" {
-		return invalidJWK(fmt.Sprintf("The member %q is there twice.", name))
+	if twice := doubledMember(text); twice != "" {
+		return invalidJWK(fmt.Sprintf("The member %q is there twice.", twice))
 	}
 	var key jwk
 	for name, member := range map[string]*string{"kty": &key.Kty, "crv": &key.Crv, "x": &key.X, "y": &key.Y, "n": &key.N, "e": &key.E} {

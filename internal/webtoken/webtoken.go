@@ -56,14 +56,15 @@ func CheckClaims(claims string) error {
 	return err
 }
 
+const hintClaims = `Write them with jsonencode: jsonencode({ iss = "…", aud = "…" }).`
+
 func parse(claims string) (map[string]json.RawMessage, error) {
-	const example = `Write them with jsonencode: jsonencode({ iss = "…", aud = "…" }).`
 	var members map[string]json.RawMessage
 	if json.Unmarshal([]byte(claims), &members) != nil || members == nil {
-		return nil, invalid("They are not a JSON object.", example)
+		return nil, invalid("They are not a JSON object.", hintClaims)
 	}
-	if name := doubled(json.NewDecoder(strings.NewReader(claims))); name != "" {
-		return nil, invalid(fmt.Sprintf("%q is there twice in one object, and whoever reads it may take either.", name), example)
+	if twice := doubled(json.NewDecoder(strings.NewReader(claims))); twice != "" {
+		return nil, invalid(fmt.Sprintf("%q is there twice in one object, and whoever reads it may take either.", twice), hintClaims)
 	}
 	for _, name := range []string{"iat", "nbf", "exp"} {
 		if _, there := members[name]; there {
