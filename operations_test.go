@@ -6,7 +6,6 @@ import (
 	"go/parser"
 	"go/token"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -123,12 +122,5 @@ func TestActivities(t *testing.T) {
 	for word := range words {
 		t.Errorf("no operation begins with %q: take it out of internal/audit/activity.go", word)
 	}
-	if os.Getenv("UPDATE") != "" {
-		if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if is, err := os.ReadFile(file); err != nil || string(is) != b.String() {
-		t.Errorf("%s is not what the source has: run the test with UPDATE=1, and read what changed; %v", file, err)
-	}
+	golden(t, file, b.String())
 }

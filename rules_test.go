@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"os"
 	"reflect"
 	"regexp"
 	"slices"
@@ -30,19 +29,7 @@ func TestRules(t *testing.T) {
 	r := rulesOf(t)
 	text := strings.Join(r.lines[1:], "\n") + "\n"
 	const file = "testdata/rules.txt"
-	if os.Getenv("UPDATE") != "" {
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, difference := range differences(text, string(want)) {
-		t.Errorf("%s %s; UPDATE=1 writes it, to be read with the others", difference, file)
-	}
+	golden(t, file, text)
 }
 
 // ruleReader collects the rules of all schemas.
