@@ -137,14 +137,15 @@ func (d *Directory) open() error {
 	if d.tree, err = d.openFile(treeName); err != nil {
 		return unusable(d.dir, "The tree cannot be opened.", err)
 	}
+	newest, err := newestCheckpoint(d.dir)
+	if err != nil {
+		return err
+	}
+	d.covered = newest
 	switch {
 	case len(firsts) > 0 && firsts[0] != 0:
 		return d.tampered(fmt.Sprintf("The first records are missing: it begins with record %d.", firsts[0]))
 	case len(firsts) == 0:
-		newest, err := newestCheckpoint(d.dir)
-		if err != nil {
-			return err
-		}
 		if newest > 0 {
 			return d.tampered("The records are gone; there is a checkpoint of " + strconv.FormatInt(newest, 10) + ".")
 		}
@@ -158,11 +159,6 @@ func (d *Directory) open() error {
 		return unusable(d.dir, "The last records cannot be opened.", err)
 	}
 	d.size = d.first
-	newest, err := newestCheckpoint(d.dir)
-	if err != nil {
-		return err
-	}
-	d.covered = newest
 	known, err := d.hashed()
 	if err != nil {
 		return err

@@ -340,6 +340,13 @@ func (l *Log) sign(ctx context.Context, least int64) {
 	}
 }
 
+// signRest makes a checkpoint of what is not signed yet.
+func (l *Log) signRest(ctx context.Context) error {
+	l.signing.Lock()
+	defer l.signing.Unlock()
+	return l.signLocked(ctx, 1)
+}
+
 func (l *Log) signLocked(ctx context.Context, least int64) error {
 	l.opening.Lock()
 	store := l.store
@@ -378,13 +385,9 @@ func (l *Log) Close(ctx context.Context) (err error) {
 	switch {
 	case !begun || l.Signer == nil:
 	case l.ready.Load():
-		l.signing.Lock()
-		err = l.signLocked(ctx, 1)
-		l.signing.Unlock()
+		err = l.signRest(ctx)
 	case !barred && !refused && l.trust(ctx) == nil: // a login that was refused is not tried again: tokens count
-		l.signing.Lock()
-		_ = l.signLocked(ctx, 1)
-		l.signing.Unlock()
+		_ = l.signRest(ctx)
 	}
 	l.opening.Lock()
 	defer l.opening.Unlock()
