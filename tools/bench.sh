@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures how quick the provider is, against baselines that are measured in turns with it,
-# and prints a table. The figures also go into .tools/bench-full.csv and, of all rows, into the
-# guide (templates/guides/performance.md).
+# and prints a table. The figures also go into .tools/bench-full.csv, and into the guide
+# (templates/guides/performance.md), where each row says when it was measured.
 #
 # Usage: tools/bench.sh full [ROWS]    all rows, or those that match: plan, plan/1000, 'sign-.*/1'
 #        tools/bench.sh quick [ROWS]   small rows, and failure where a limit is exceeded
@@ -21,7 +21,7 @@ done
 export CGO_ENABLED=1 TF_ACC_TERRAFORM_PATH=$cli CHECKPOINT_DISABLE=1
 export BENCH=$which BENCH_CSV=$PWD/.tools/bench-$which.csv BENCH_GUIDE=
 mkdir -p .tools
-if [ "$which" = full ] && [ -z "$rows" ]; then
+if [ "$which" = full ]; then
   BENCH_GUIDE=$PWD/templates/guides/performance.md
 fi
 go test -count=1 -timeout 180m -run "$pattern" ./internal/performance -v | sed -uE '/^ *(=== |--- PASS|PASS$)/d'

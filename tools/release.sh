@@ -25,6 +25,7 @@ case ${1:-} in
       echo "CHANGELOG.md has no section \"## $version (DATE)\": write it, and move the tag." >&2
       exit 1
     }
+    : "${GPG_PASSPHRASE:?is not set: the signing key has one}"
     GPG_FINGERPRINT=$(gpg --batch --with-colons --list-secret-keys | awk -F : '/^fpr:/ { print $10; exit }')
     export GPG_FINGERPRINT
     goreleaser release --clean --release-notes "$notes"

@@ -21,7 +21,9 @@ done
 # A key of its own signs, in place of the one that is known to the registry.
 export GNUPGHOME=$dir/keys
 mkdir -m 700 "$GNUPGHOME"
-gpg --batch --quiet --passphrase '' --quick-generate-key "Snapshot <snapshot@example.org>" rsa3072 sign never 2>/dev/null
+export GPG_PASSPHRASE=snapshot
+gpg --batch --quiet --pinentry-mode loopback --passphrase "$GPG_PASSPHRASE" \
+  --quick-generate-key "Snapshot <snapshot@example.org>" rsa3072 sign never 2>/dev/null
 GPG_FINGERPRINT=$(gpg --batch --with-colons --list-secret-keys | awk -F : '/^fpr:/ { print $10; exit }')
 export GPG_FINGERPRINT
 

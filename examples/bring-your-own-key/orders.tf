@@ -11,7 +11,7 @@ resource "hsm_key" "orders" {
 
   import = {
     wrapped_material_wo         = var.wrapped_orders
-    wrapped_material_wo_version = 1 # 2 takes the next key in, as version 2
+    wrapped_material_wo_version = 1 # 2 takes the next key in, as the next version
     wrapping_key_id             = hsm_key.transport.id
     mechanism                   = "RSA_AES_KEY_WRAP"
   }

@@ -2,6 +2,8 @@ package acceptance_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"net"
 	"os"
@@ -151,7 +153,8 @@ output "events" { value = length(data.hsm_audit.this.events) }
 		t.Errorf("%s events", n)
 	}
 	t.Setenv("HSM_ENVIRONMENT", "test")
-	expect(t, a.audit(0, "rotate"), "signed by version 2")
+	expect(t, a.audit(0, "rotate", "-reason", "INC-1236: its year is over"), "signed by version 2")
+	expect(t, a.audit(0, "show", "-key", ".audit"), "rotate key (INC-1236: its year is over)")
 	expect(t, a.audit(0, "verify", "-checkpoint", kept), "The log is whole")
 	keys := strings.Fields(a.audit(0, "keys"))
 	if len(keys) != 2 {
@@ -189,18 +192,13 @@ output "events" { value = length(data.hsm_audit.this.events) }
 // proves checks a record of the log with the script of the guide.
 func (a *audited) proves(key string) {
 	a.t.Helper()
-	guide, err := os.ReadFile("../../templates/guides/audit.md")
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	_, script, _ := strings.Cut(string(guide), "```sh\n")
-	script, _, _ = strings.Cut(script, "```")
+	script := checkRecord(a.t)
 	dir := a.t.TempDir()
 	for _, index := range []string{"0", "1", "6", "17", "30"} {
 		expect(a.t, a.audit(0, "prove", "-out", dir, index), "wrote")
 		record := filepath.Join(dir, "record-"+index)
 		check := func() (string, error) {
-			out, err := exec.Command("sh", "-c", script, "check-record", record+".json", record+".tlog-proof", key).CombinedOutput()
+			out, err := exec.Command(shells(a.t)[0], "-c", script, "check-record", record+".json", record+".tlog-proof", key).CombinedOutput()
 			return string(out), err
 		}
 		if out, err := check(); err != nil || !strings.Contains(out, "Record "+index+" is in the log") {
@@ -425,6 +423,66 @@ func TestAuditKeyLost(t *testing.T) {
 	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token.")
 }
 
+// TestAuditSignatures: what a key signs is written down before it does, by its SHA-256, and
+// not as it is; also where nothing else is done.
+func TestAuditSignatures(t *testing.T) {
+	token := softhsm.New(t, "acceptance")
+	without := orders(token, "", "")
+	const digest = "kvlaa9IfzM2E5H4FZ7SxPHvg0sJfUWhE6GaRr6hNtr4="
+	signed := without + fmt.Sprintf(`
+ephemeral "hsm_jwt" "orders" {
+  key_id = hsm_key.orders.id
+  claims = jsonencode({ iss = "a-secret-claim" })
+}
+
+ephemeral "hsm_signature" "message" {
+  key_id  = hsm_key.orders.id
+  message = base64encode("a-secret-message")
+}
+
+ephemeral "hsm_signature" "digest" {
+  key_id = hsm_key.orders.id
+  digest = %q
+}
+
+resource "hsm_certificate_request" "orders" {
+  key_id = hsm_key.orders.id
+}
+`, digest)
+	a := newAudited(t, token, without)
+	a.apply()
+	before := strings.Count(a.audit(0, "export"), "\n")
+	a.configure(signed)
+	a.apply()
+	raw, err := base64.StdEncoding.DecodeString(digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := a.audit(0, "export", "-operation", "sign")
+	for text, want := range map[string]int{ // at plan and at apply, and the request once
+		"\n": 7, `"activity_id":99`: 7, `"algorithm":"ES256"`: 7, `"name":"orders","version":"1"`: 7,
+		fmt.Sprintf(`"digests":{"message":"%x"}`, sha256.Sum256([]byte("a-secret-message"))): 2, fmt.Sprintf(`"digests":{"digest":"%x"}`, sha256.Sum256(raw)): 2, `"digests":{"message":`: 5,
+		"secret": 0, digest: 0, "eyJ": 0,
+	} {
+		if got := strings.Count(log, text); got != want {
+			t.Errorf("%q is there %d times, want %d:\n%s", text, got, want, log)
+		}
+	}
+	if got := strings.Count(a.audit(0, "export"), "\n"); got != before+7 {
+		t.Errorf("there are %d records, and were %d", got, before)
+	}
+	expect(t, a.audit(0, "show", "-key", "orders"), "sign by ES256 version 1")
+	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token.")
+
+	// Without a log to write to nothing is signed.
+	if err := os.RemoveAll(a.dir); err != nil {
+		t.Fatal(err)
+	}
+	a.failing([]string{"plan"}, "ephemeral.hsm_jwt.orders", "ephemeral.hsm_signature.message", "The token has had an audit log")
+	a.configure(without + "resource \"hsm_certificate_request\" \"orders\" {\n  key_id = hsm_key.orders.id\n  dns_names = [\"orders.example\"]\n}\n")
+	a.failing([]string{"apply", "-auto-approve"}, "hsm_certificate_request.orders", "The token has had an audit log")
+}
+
 // TestAuditTool: what the operator's tool was refused is written down too, and the doctor looks
 // at the log.
 func TestAuditTool(t *testing.T) {
@@ -443,23 +501,36 @@ func TestAuditTool(t *testing.T) {
 	t.Setenv("HSM_PIN", "0000-wrong")
 	doctor(1)
 	a.audit(1, "verify")
+	a.audit(1, "rotate", "-environment", "test")
+	a.failing([]string{"plan"}, "The PIN is wrong.")
 	t.Setenv("HSM_PIN", softhsm.PIN)
-	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token; not covered by a checkpoint yet: 2 records at its end.")
+	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token; not covered by a checkpoint yet: 4 records at its end.")
 	a.audit(1, "keys", "-environment", "prod")
-	if out := a.audit(0, "show", "-failed"); strings.Count(out, "access denied") != 2 || strings.Count(out, "wrong environment") != 1 {
+	if out := a.audit(0, "show", "-failed"); strings.Count(out, "access denied") != 4 || strings.Count(out, "wrong environment") != 1 {
 		t.Error(out)
 	}
-	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token; not covered by a checkpoint yet: 3 records at its end.")
+	// By whomever a login failed, it is told as the same thing.
+	logins := strings.Split(strings.TrimSpace(a.audit(0, "show", "-operation", "log in")), "\n")[1:]
+	me := regexp.MustCompile(`^\d+ +\S+ +([^@ ]+@[^@ ]+) +token +log in +access denied`)
+	for n, line := range logins {
+		if found := me.FindStringSubmatch(line); found == nil || (found[1] == "ada@example") != (n == 3) {
+			t.Errorf("failed login %d: %s", n, line)
+		}
+	}
+	if len(logins) != 4 {
+		t.Errorf("there are %d failed logins", len(logins))
+	}
+	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token; not covered by a checkpoint yet: 5 records at its end.")
 	if out := a.audit(0, "show", "-last", "2"); strings.Count(out, "\n") != 3 {
 		t.Error(out)
 	}
 
 	token.Tool(t, "--delete-object", "--type", "privkey", "--id", look(t, token).Keys[".audit"].Versions[1].Ref.ID)
-	expect(t, doctor(0), "WARNING The audit log is not as it has to be (1 problem): the key of version 1 of key/.audit is not on the token")
+	expect(t, doctor(1), "FAILED audit key version 1:", "no longer on the token")
 	if err := os.RemoveAll(a.dir); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, doctor(0), "There is no audit log in its directory yet")
+	expect(t, doctor(1), "FAILED audit log: The token has had an audit log")
 }
 
 // TestAuditShared: two environments that are told the same directory do not spoil the log.

@@ -167,10 +167,18 @@ func TestEmergencyCompromisedKey(t *testing.T) {
 func TestEmergencyDeletedKey(t *testing.T) {
 	i := newIncident(t)
 	one := i.state("hsm_key_rotation.orders").at("versions", "1", "cka_id")
+	token := func(version string) string {
+		return "ephemeral \"hsm_jwt\" \"orders\" {\n  key_id = hsm_key_rotation.orders.key_id\n  claims = jsonencode({ iss = \"orders\" })\n" + version + "}\n"
+	}
+	i.write("token.tf", token("  version = hsm_key_rotation.orders.version\n"))
+	i.noChanges()
 	i.token.Tool(t, "--delete-object", "--type", "privkey", "--id", one)
 	i.failing([]string{"plan"}, "no longer on the token")
 
 	i.add("guides/emergency/compromised-key/orders_override.tf")
+	i.write("token.tf", token("")) // it would be signed by what is lost, and says what to do
+	i.failing([]string{"plan", "-refresh=false"}, "ephemeral.hsm_jwt.orders", "no longer on the token", "version = hsm_key_rotation", "count = 0")
+	i.write("token.tf", token("  version = hsm_key_rotation.orders.version\n"))
 	i.apply("-refresh=false")
 	i.noChanges()
 	r := i.state("hsm_key_rotation.orders")

@@ -2,6 +2,7 @@ package assembly
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -33,13 +34,17 @@ func underAudit(s config.Settings, c lifecycle.Config, token *cryptoki.Token, on
 	for _, m := range s.Audit.Mirrors {
 		mirrors = append(mirrors, mirror.New(mirror.Config{Directory: s.Audit.Directory, Syslog: m.Syslog, File: m.File, Authorities: m.CAFile}))
 	}
+	waiting := func(ctx context.Context, holder string) {
+		hsmprovider.LogProgress(ctx, "waiting for the audit log, which another process has locked", map[string]any{"directory": s.Audit.Directory, "held_by": holder})
+	}
 	log := audit.New(audit.Config{
 		Open: func(ctx context.Context, torn func(int64, string) ([]byte, error)) (audit.Store, error) {
-			return audit.OpenDirectory(ctx, s.Audit.Directory, torn, func(ctx context.Context, holder string) {
-				hsmprovider.LogProgress(ctx, "waiting for the audit log, which another process has locked", map[string]any{"directory": s.Audit.Directory, "held_by": holder})
-			})
+			return audit.OpenDirectory(ctx, s.Audit.Directory, torn, waiting)
 		},
-		Look:   func() (audit.Reader, error) { return audit.OpenView(s.Audit.Directory) },
+		Look: func() (audit.Reader, error) { return audit.OpenView(s.Audit.Directory) },
+		Inspect: func(ctx context.Context) (audit.Store, error) {
+			return audit.InspectDirectory(ctx, s.Audit.Directory, waiting)
+		},
 		Signer: signing,
 		Serial: func(ctx context.Context) (string, error) {
 			info, err := c.Token.Info(ctx)
@@ -71,8 +76,12 @@ func underAudit(s config.Settings, c lifecycle.Config, token *cryptoki.Token, on
 	services.Credentials.Revealing = func(ctx context.Context, name string, version int) error {
 		return log.Disclose(ctx, audit.Event{Operation: "reveal", Subject: string(catalog.Credentials) + "/" + name, Version: version})
 	}
-	services.Audit = hsmprovider.Audit{Log: log, Keys: signing, Directory: s.Audit.Directory, Rotate: func(ctx context.Context) (int, error) {
+	services.Keys.Signing = func(ctx context.Context, use lifecycle.Use) error { return log.Disclose(ctx, signatureOf(use)) }
+	services.Audit = hsmprovider.Audit{Log: log, Keys: signing, Directory: s.Audit.Directory, Rotate: func(ctx context.Context, reason string) (int, error) {
 		if err := log.Prepare(ctx); err != nil {
+			return 0, err
+		}
+		if err := log.Explain(ctx, reason); err != nil {
 			return 0, err
 		}
 		v, err := signing.keys.RotateAuditKey(ctx)
@@ -85,6 +94,19 @@ func underAudit(s config.Settings, c lifecycle.Config, token *cryptoki.Token, on
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		return log.Close(ctx)
+	}
+}
+
+// signatureOf is the record of a signature: it tells what was signed by its hash alone, also
+// where that is a digest already, as anything may be given as one.
+func signatureOf(use lifecycle.Use) audit.Event {
+	what := "message"
+	if use.IsDigest {
+		what = "digest"
+	}
+	return audit.Event{
+		Operation: "sign", Subject: string(catalog.Keys) + "/" + use.Key, Version: use.Version, Algorithm: string(use.Scheme),
+		Digests: map[string]string{what: fmt.Sprintf("%x", sha256.Sum256(use.Input))},
 	}
 }
 
@@ -104,6 +126,8 @@ type signer struct{ keys *lifecycle.Service }
 var _ audit.Signer = (*signer)(nil)
 
 func (s *signer) Prepare(ctx context.Context) error { return s.keys.PrepareAuditKey(ctx) }
+
+func (s *signer) Check(ctx context.Context) error { return s.keys.CheckAuditKey(ctx) }
 
 func (s *signer) Renew(ctx context.Context) error { return s.keys.RenewAuditKey(ctx) }
 

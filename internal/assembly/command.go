@@ -32,9 +32,12 @@ func Command(ctx context.Context, version string, args []string, stdout, stderr 
 			token, records := prepare(s)
 			return looked{hsm.Healing(hsm.New(token)), records, token}, token.Close
 		},
-		RotateAuditKey: func(ctx context.Context, s config.Settings) (int, error) {
+		RotateAuditKey: func(ctx context.Context, s config.Settings, reason string) (int, error) {
 			services, shut := servicesOf(s, time.Now, version)
-			v, err := services.Audit.Rotate(ctx)
+			if err := services.Keys.Guard(ctx); err != nil { // before a log is begun
+				return 0, errors.Join(err, shut())
+			}
+			v, err := services.Audit.Rotate(ctx, reason)
 			return v, errors.Join(err, shut())
 		},
 		SettleAudit: func(ctx context.Context, s config.Settings, reason string) (audit.Settlement, error) {
@@ -44,6 +47,11 @@ func Command(ctx context.Context, version string, args []string, stdout, stderr 
 			}
 			settled, err := services.Audit.Log.Settle(ctx, reason)
 			return settled, errors.Join(err, shut())
+		},
+		ExamineAudit: func(ctx context.Context, s config.Settings) (bool, error) {
+			services, shut := servicesOf(s, time.Now, version)
+			begun, err := services.Audit.Log.Examine(ctx)
+			return begun, errors.Join(err, shut())
 		},
 		Refuse: func(ctx context.Context, s config.Settings, refused error) error {
 			services, shut := servicesOf(s, time.Now, version)

@@ -40,6 +40,8 @@ type Signer interface {
 	// can make none is fault.Unsupported, a key that is not there any more
 	// fault.Inconsistent.
 	Prepare(ctx context.Context) error
+	// Check is Prepare that makes nothing: a key that there never was is none that is lost.
+	Check(ctx context.Context) error
 	// Renew makes a new version of a key that is lost; durable on return.
 	Renew(ctx context.Context) error
 	// Sign signs a message by the current version: by Ed25519, or by ECDSA with SHA-256 as

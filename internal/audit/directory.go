@@ -39,6 +39,8 @@ type Directory struct {
 	dir  string
 	torn func(size int64, digest string) ([]byte, error)
 	lock *lock
+	// looking says that nothing is written: see InspectDirectory. What is not there is nil then.
+	looking bool
 
 	queue   sync.Mutex // guards waiting and leading
 	waiting []*waiter
@@ -91,21 +93,6 @@ func openDirectory(ctx context.Context, dir string, torn func(size int64, digest
 	return d, nil
 }
 
-// Writable tells whether the log in a directory could be written to, and writes nothing.
-func Writable(dir string) error {
-	for _, name := range []string{lockName, treeName} {
-		file, err := os.OpenFile(filepath.Join(dir, name), os.O_RDWR, 0)
-		if errors.Is(err, fs.ErrNotExist) { // it is made anew
-			continue
-		}
-		if err != nil {
-			return unusable(dir, fmt.Sprintf("The file %s cannot be written to.", name), err)
-		}
-		_ = file.Close()
-	}
-	return nil
-}
-
 // same makes sure that an open file is still the one of that name.
 func (d *Directory) same(file *os.File, name string) error {
 	there, err := os.Stat(filepath.Join(d.dir, name))
@@ -130,19 +117,23 @@ func (d *Directory) open() error {
 	if err != nil {
 		return err
 	}
-	if d.tree, err = os.OpenFile(filepath.Join(d.dir, treeName), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+	if d.tree, err = d.openFile(treeName); err != nil {
 		return unusable(d.dir, "The tree cannot be opened.", err)
 	}
+	newest, err := newestCheckpoint(d.dir)
+	if err != nil {
+		return err
+	}
+	d.covered = newest
 	switch {
 	case len(firsts) > 0 && firsts[0] != 0:
 		return d.tampered(fmt.Sprintf("The first records are missing: it begins with record %d.", firsts[0]))
 	case len(firsts) == 0:
-		newest, err := newestCheckpoint(d.dir)
-		if err != nil {
-			return err
-		}
 		if newest > 0 {
 			return d.tampered("The records are gone; there is a checkpoint of " + strconv.FormatInt(newest, 10) + ".")
+		}
+		if d.looking {
+			return nil
 		}
 		return d.begin(0)
 	}
@@ -151,11 +142,6 @@ func (d *Directory) open() error {
 		return unusable(d.dir, "The last records cannot be opened.", err)
 	}
 	d.size = d.first
-	newest, err := newestCheckpoint(d.dir)
-	if err != nil {
-		return err
-	}
-	d.covered = newest
 	known, err := d.hashed()
 	if err != nil {
 		return err
@@ -280,12 +266,15 @@ func (d *Directory) closeTorn(text []byte) error {
 	if err != nil {
 		return err
 	}
-	tree, err := d.tree.Stat()
+	hashes, err := d.treeBytes()
 	if err != nil {
-		return unusable(d.dir, "The tree cannot be looked at.", err)
+		return err
 	}
-	if newest > d.size || linesOf(tree.Size()/tlog.HashSize) > d.size {
+	if newest > d.size || linesOf(hashes/tlog.HashSize) > d.size {
 		return d.tampered(fmt.Sprintf("Record %d was cut off after it had been written.", d.size))
+	}
+	if d.looking {
+		return nil
 	}
 	// Killed from here on, the next one does the same again.
 	if err := d.putAside(text); err != nil {
@@ -351,7 +340,7 @@ func (d *Directory) Size() int64 {
 
 // Close lets go of the files. Whoever is still waiting is told so.
 func (d *Directory) Close(ctx context.Context) (err error) {
-	if d.segment != nil {
+	if d.segment != nil && !d.looking {
 		err = d.locked(ctx, func() error {
 			if err := d.sync(); err != nil {
 				return err
@@ -363,7 +352,10 @@ func (d *Directory) Close(ctx context.Context) (err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.broken = &fault.Error{Kind: fault.Internal, Op: "write audit record", Subject: subject(d.dir), Problem: "The log was closed."}
-	for _, file := range []*os.File{d.segment, d.tree, d.lock.file} {
+	if d.lock != nil {
+		_ = d.lock.file.Close()
+	}
+	for _, file := range []*os.File{d.segment, d.tree} {
 		if file != nil {
 			_ = file.Close()
 		}

@@ -24,7 +24,7 @@ func filled(f *testing.F) *desk {
 	d.fill(3)
 	l := d.log()
 	if err := l.Note(f.Context(), audit.Event{
-		Operation: "reveal", Subject: "credential/a/b", Version: 3, Reason: "why", Gained: []string{"a"}, Lost: []string{"b"},
+		Operation: "reveal", Subject: "credential/a/b", Version: 3, Algorithm: "ES256", Reason: "why", Gained: []string{"a"}, Lost: []string{"b"},
 		Digests: map[string]string{"before": "ab"}, Failure: &audit.Failure{Kind: "access denied", Problem: "No."},
 	}); err != nil {
 		f.Fatal(err)

@@ -47,7 +47,7 @@ func (l *Log) closeInterrupted(ctx context.Context, store Store) error {
 			continue
 		}
 		at, who := e.Time, e.Actor
-		e.Phase, e.Failure = Outcome, &Failure{Interrupted, fmt.Sprintf("The run that began it, of %s on %s, ended without saying what came of it.", who, e.Host)}
+		e.Phase, e.Failure = Outcome, &Failure{Interrupted, "The run that began it ended without saying what came of it."}
 		if err := l.appendTo(ctx, store, e); err != nil {
 			return err
 		}

@@ -123,6 +123,9 @@ func (d *Directory) locked(ctx context.Context, f func() error) error {
 	if err := d.whyBroken(); err != nil {
 		return err
 	}
+	if d.looking && d.lock == nil { // it is lost, and whoever writes makes it anew
+		return f()
+	}
 	if err := d.lock.take(ctx); err != nil {
 		if _, ok := errors.AsType[*fault.Error](err); ok {
 			return err

@@ -18,6 +18,12 @@ func lockFile(file *os.File) error { return flock(file, syscall.LOCK_EX) }
 
 func unlockFile(file *os.File) error { return flock(file, syscall.LOCK_UN) }
 
+// mayAddTo makes sure that files can be made in a directory.
+func mayAddTo(dir string) error {
+	const writeAndSearch = 0x2 | 0x1
+	return syscall.Access(dir, writeAndSearch)
+}
+
 // TryLock takes a lock on a file if nobody has it. It ends with the file, or with the process.
 func TryLock(file *os.File) (bool, error) {
 	err := flock(file, syscall.LOCK_EX|syscall.LOCK_NB)

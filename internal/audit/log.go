@@ -25,6 +25,9 @@ type Config struct {
 	// Look opens what there is, to be looked at before anything is written; fault.NotFound is
 	// none. It may be nil.
 	Look func() (Reader, error)
+	// Inspect is Open for Examine: nothing is made, mended or written. A log that there is
+	// not yet has no records.
+	Inspect func(ctx context.Context) (Store, error)
 	// Signer signs the checkpoints. It may be nil where nothing is changed: nothing is signed then.
 	Signer Signer
 	// Serial tells which token it is; it needs no login.
@@ -176,8 +179,15 @@ func (l *Log) Refused(ctx context.Context, err error) error {
 	if !ok {
 		return nil
 	}
+	for f.Kind == fault.Denied { // a failed login is one, whatever it was for
+		cause, ok := errors.AsType[*fault.Error](f.Cause)
+		if !ok || cause.Kind != fault.Denied {
+			break
+		}
+		f = cause
+	}
 	return l.once(f.Op+"\n"+f.Subject+"\n"+f.Problem, func() error {
-		return l.Note(ctx, Event{Operation: f.Op, Subject: refusedSubject(f.Subject), Failure: failure(err)})
+		return l.Note(ctx, Event{Operation: f.Op, Subject: refusedSubject(f.Subject), Failure: failure(f)})
 	})
 }
 
@@ -253,13 +263,7 @@ func (l *Log) open(ctx context.Context) (Store, error) {
 	if l.store != nil || l.stuck != nil {
 		return l.store, l.stuck
 	}
-	// A login that was refused is recorded too, and a token that is not there.
-	serial, err := l.Serial(ctx)
-	if err != nil {
-		serial = ""
-	}
-	l.serial = serial
-	if err := l.belongs(); err != nil {
+	if err := l.identify(ctx); err != nil {
 		return nil, err
 	}
 	store, err := l.Open(ctx, func(size int64, digest string) ([]byte, error) {
@@ -275,6 +279,17 @@ func (l *Log) open(ctx context.Context) (Store, error) {
 	l.store = store
 	l.poke(store.Size()) // what earlier runs have left
 	return store, nil
+}
+
+// identify finds out which token it is, and refuses a log of another one. A login that was
+// refused is recorded too, and a token that is not there.
+func (l *Log) identify(ctx context.Context) error {
+	serial, err := l.Serial(ctx)
+	if err != nil {
+		serial = ""
+	}
+	l.serial = serial
+	return l.belongs()
 }
 
 func (l *Log) complete(e Event) Event {
@@ -337,6 +352,13 @@ func (l *Log) sign(ctx context.Context, least int64) {
 	}
 }
 
+// signRest makes a checkpoint of what is not signed yet.
+func (l *Log) signRest(ctx context.Context) error {
+	l.signing.Lock()
+	defer l.signing.Unlock()
+	return l.signLocked(ctx, 1)
+}
+
 func (l *Log) signLocked(ctx context.Context, least int64) error {
 	l.opening.Lock()
 	store := l.store
@@ -375,13 +397,9 @@ func (l *Log) Close(ctx context.Context) (err error) {
 	switch {
 	case !begun || l.Signer == nil:
 	case l.ready.Load():
-		l.signing.Lock()
-		err = l.signLocked(ctx, 1)
-		l.signing.Unlock()
+		err = l.signRest(ctx)
 	case !barred && !refused && l.trust(ctx) == nil: // a login that was refused is not tried again: tokens count
-		l.signing.Lock()
-		_ = l.signLocked(ctx, 1)
-		l.signing.Unlock()
+		_ = l.signRest(ctx)
 	}
 	l.opening.Lock()
 	defer l.opening.Unlock()

@@ -56,6 +56,7 @@ const (
 	opBaseline = "baseline"
 	opMove     = "take over to another token"
 	opRenew    = "renew lost key"
+	opRotate   = "rotate key"
 )
 
 // found is what there is before the first change.
@@ -66,11 +67,18 @@ type found struct {
 	state state
 }
 
-// inspect looks at log and token, and makes sure that the records are those that were signed.
-func (l *Log) inspect(ctx context.Context) (f found, err error) {
-	if f.store, err = l.open(ctx); err != nil {
-		return f, err
+// inspect opens the log, and looks at it and at the token.
+func (l *Log) inspect(ctx context.Context) (found, error) {
+	store, err := l.open(ctx)
+	if err != nil {
+		return found{}, err
 	}
+	return l.look(ctx, store)
+}
+
+// look makes sure that the records are those that were signed. It writes nothing.
+func (l *Log) look(ctx context.Context, store Store) (f found, err error) {
+	f.store = store
 	// The token first: another run writes to the log before it does to the token.
 	if l.Subjects != nil {
 		if f.known, err = l.Subjects(ctx); err != nil {
@@ -110,18 +118,22 @@ func (l *Log) trust(ctx context.Context) error {
 		return nil
 	}
 	f, err := l.inspect(ctx)
-	switch {
-	case err != nil:
-		return err
-	case f.state == lost:
-		return refuseLost()
-	case f.state == sound:
-		if err := holdToSubjects(f.store, f.known); err != nil {
-			return err
-		}
-		l.signs.Store(f.keys > 0)
+	if err == nil {
+		err = f.trustworthy()
 	}
-	l.trusted = true
+	l.trusted = err == nil
+	l.signs.Store(l.trusted && f.state == sound && f.keys > 0)
+	return err
+}
+
+// trustworthy refuses a log that is not the one that the token has had.
+func (f found) trustworthy() error {
+	switch f.state {
+	case lost:
+		return refuseLost()
+	case sound:
+		return holdToSubjects(f.store, f.known)
+	}
 	return nil
 }
 
@@ -186,6 +198,14 @@ func (l *Log) renew(ctx context.Context, store Store) error {
 	}
 	l.renewed = true
 	return l.Signer.Renew(ctx)
+}
+
+// Explain records why the key that signs is going to get a successor, if somebody says so.
+func (l *Log) Explain(ctx context.Context, reason string) error {
+	if reason == "" {
+		return nil
+	}
+	return l.Note(ctx, Event{Operation: opRotate, Subject: l.Own, Reason: reason})
 }
 
 // holdToCheckpoint makes sure that the newest checkpoint is signed, that the records are those

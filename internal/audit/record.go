@@ -55,9 +55,10 @@ func comesAbout(what string) bool {
 
 // Event is what a record says. The Log fills in all but the first group.
 type Event struct {
-	Operation string   // "write", "stamp", "reveal", "log in", "destroy key"…
+	Operation string   // "rotate", "stamp", "reveal", "sign", "log in", "destroy key"…
 	Subject   string   // "key/orders", "credential/bot", "policy/trading", "token"
 	Version   int      // of the subject, 0 for the whole
+	Algorithm string   // of a signature
 	Reason    string   // why, in words
 	Steps     []Step   // what is done, for a write
 	Head      string   // the hash of the subject's history with the steps
@@ -156,6 +157,7 @@ type ocsfUnmapped struct {
 	Phase       Phase             `json:"phase"`
 	Environment string            `json:"environment"`
 	Serial      string            `json:"token_serial,omitempty"`
+	Algorithm   string            `json:"algorithm,omitempty"`
 	Reason      string            `json:"reason,omitempty"`
 	Steps       []Step            `json:"steps,omitempty"`
 	Head        string            `json:"history_head,omitempty"`
@@ -170,40 +172,12 @@ const (
 	ocsfVersion = "1.6.0"
 )
 
-// The activities of class 6003, and its states.
+// The states of class 6003.
 const (
-	activityCreate = 1
-	activityRead   = 2
-	activityUpdate = 3
-	activityDelete = 4
-	activityOther  = 99
-
 	statusSuccess = 1
 	statusFailure = 2
 	statusOther   = 99
 )
-
-// activity is what the class calls an event: the last of its steps decides.
-func (e Event) activity() int {
-	what := e.Operation
-	for _, s := range e.Steps {
-		switch s.What {
-		case stepGenerated, stepImported, stepAdopted, "created", "issued", "removed":
-			what = s.What
-		}
-	}
-	switch what {
-	case stepGenerated, stepImported, stepAdopted, "created", "issued", "stamp":
-		return activityCreate
-	case "removed":
-		return activityDelete
-	case "write":
-		return activityUpdate
-	case "reveal":
-		return activityRead
-	}
-	return activityOther
-}
 
 // resource is a subject as the class has it.
 func resource(subject string) (kind, name string) {
@@ -219,12 +193,12 @@ func (e Event) encode() ([]byte, error) {
 	kind, name := resource(e.Subject)
 	r := ocsf{
 		Time: e.Time.UnixMilli(), TimeDT: e.Time.UTC().Format(time.RFC3339Nano),
-		Category: 6, Class: 6003, Activity: e.activity(), Severity: 1, StatusID: statusSuccess, Status: "Success",
+		Category: 6, Class: 6003, Activity: int(e.activity()), Severity: 1, StatusID: statusSuccess, Status: "Success",
 		Metadata: ocsfMetadata{
 			Version: ocsfVersion, Product: ocsfProduct{productName, "keystead", e.Provider}, Correlation: e.Run, Profiles: []string{"datetime"},
 		},
 		Endpoint: ocsfEndpoint{e.Host}, Resources: []ocsfResource{{Type: kind, Name: name}},
-		Unmapped: ocsfUnmapped{e.Phase, e.Environment, e.Serial, e.Reason, e.Steps, e.Head, e.Gained, e.Lost, e.Digests, e.Size},
+		Unmapped: ocsfUnmapped{e.Phase, e.Environment, e.Serial, e.Algorithm, e.Reason, e.Steps, e.Head, e.Gained, e.Lost, e.Digests, e.Size},
 	}
 	r.Type = r.Class*100 + r.Activity
 	if e.Version != 0 {
@@ -255,6 +229,9 @@ func (e Event) message() string {
 	if len(parts) == 0 {
 		parts = []string{Step{What: e.Operation, Version: e.Version}.String()}
 	}
+	if e.Algorithm != "" {
+		parts[len(parts)-1] += " by " + e.Algorithm
+	}
 	message := fmt.Sprintf("%s: %s", e.Subject, strings.Join(parts, ", "))
 	if e.Reason != "" {
 		message += " (" + e.Reason + ")"
@@ -277,7 +254,7 @@ func Decode(line []byte) (Event, error) {
 	}
 	u := r.Unmapped
 	e := Event{
-		Operation: r.API.Operation, Subject: r.Resources[0].Type + "/" + r.Resources[0].Name, Reason: u.Reason, Steps: u.Steps, Head: u.Head,
+		Operation: r.API.Operation, Subject: r.Resources[0].Type + "/" + r.Resources[0].Name, Algorithm: u.Algorithm, Reason: u.Reason, Steps: u.Steps, Head: u.Head,
 		Gained: u.Gained, Lost: u.Lost, Digests: u.Digests, Phase: u.Phase, ID: r.API.Request.UID, Time: at,
 		Actor: r.Actor.User.Name, Environment: u.Environment, Serial: u.Serial,
 		Provider: r.Metadata.Product.Version, Run: r.Metadata.Correlation, Host: r.Endpoint.Hostname, PID: r.Actor.Process.PID, Size: u.Size,

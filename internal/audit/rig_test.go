@@ -60,6 +60,12 @@ func (p *pen) Prepare(context.Context) error {
 	return p.fails
 }
 
+func (p *pen) Check(context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.fails
+}
+
 func (p *pen) Renew(context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -136,8 +142,9 @@ func (d *desk) log() *audit.Log {
 		Open: func(ctx context.Context, torn func(int64, string) ([]byte, error)) (audit.Store, error) {
 			return audit.OpenDirectory(ctx, d.dir, torn, nil)
 		},
-		Look:   func() (audit.Reader, error) { return audit.OpenView(d.dir) },
-		Signer: d.pen, Serial: func(context.Context) (string, error) { return "4711", nil }, Own: "key/.audit",
+		Look:    func() (audit.Reader, error) { return audit.OpenView(d.dir) },
+		Inspect: func(ctx context.Context) (audit.Store, error) { return audit.InspectDirectory(ctx, d.dir, nil) },
+		Signer:  d.pen, Serial: func(context.Context) (string, error) { return "4711", nil }, Own: "key/.audit",
 		Environment: "prod", Actor: "ada@build", Provider: "1.2.3", Run: "r", Host: "h", PID: os.Getpid(), Now: func() time.Time { return d.now },
 	}
 	if d.token != nil {

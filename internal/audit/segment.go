@@ -120,6 +120,9 @@ func lastLine(name string) ([]byte, error) {
 
 // Lines reads lines, see Store.
 func (d *Directory) Lines(from int64, f func(index int64, line []byte) bool) error {
+	if d.looking && d.segment == nil { // there are none yet
+		return nil
+	}
 	firsts, err := segments(d.dir)
 	if err != nil {
 		return err

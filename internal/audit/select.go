@@ -48,10 +48,15 @@ func Select(r Reader, q Query) (found []Found, unreadable []int64, err error) {
 		}
 		return true
 	})
+	return q.Latest(found), unreadable, err
+}
+
+// Latest leaves of what was found the last records that a query wants.
+func (q Query) Latest(found []Found) []Found {
 	if q.Last > 0 && len(found) > q.Last {
 		found = found[len(found)-q.Last:]
 	}
-	return found, unreadable, err
+	return found
 }
 
 // Unreadable is the fault of a log in which lines are no records; nil if there are none.

@@ -10,17 +10,29 @@ import (
 // hashed returns of how many lines the tree has the hashes, and cuts off the remains of
 // another one's.
 func (d *Directory) hashed() (int64, error) {
-	info, err := d.tree.Stat()
+	size, err := d.treeBytes()
 	if err != nil {
-		return 0, unusable(d.dir, "The tree cannot be looked at.", err)
+		return 0, err
 	}
-	n := linesOf(info.Size() / tlog.HashSize)
-	if whole := tlog.StoredHashCount(n) * tlog.HashSize; whole != info.Size() {
+	n := linesOf(size / tlog.HashSize)
+	if whole := tlog.StoredHashCount(n) * tlog.HashSize; whole != size && !d.looking {
 		if err := d.tree.Truncate(whole); err != nil {
 			return 0, unusable(d.dir, "The tree cannot be put right.", err)
 		}
 	}
 	return n, nil
+}
+
+// treeBytes is how long the tree's file is.
+func (d *Directory) treeBytes() (int64, error) {
+	if d.tree == nil {
+		return 0, nil
+	}
+	info, err := d.tree.Stat()
+	if err != nil {
+		return 0, unusable(d.dir, "The tree cannot be looked at.", err)
+	}
+	return info.Size(), nil
 }
 
 // linesOf returns of how many lines so many hashes are.
@@ -62,7 +74,7 @@ func (d *Directory) hash(index int64, lines [][]byte) error {
 		d.fresh = append(d.fresh, hashes...)
 		d.hashing.Unlock()
 	}
-	if len(d.fresh) >= 8192 && d.segment.Sync() == nil { // no hash is there without its line
+	if len(d.fresh) >= 8192 && !d.looking && d.segment.Sync() == nil { // no hash is there without its line
 		d.flush()
 	}
 	return nil

@@ -216,11 +216,12 @@ func (v *verification) compare(size int64) {
 		c := v.due[0]
 		v.due = v.due[1:]
 		root, err := tlog.TreeHash(size, v)
+		violated := v.terms.violated(c.Key, size)
 		switch {
 		case err != nil:
 			v.say(none, "the tree of %d records cannot be computed: %v", size, err)
-		case root == c.Root && v.terms.violated(c.Key, size) != "":
-			v.say(none, "the checkpoint of %d records %s: somebody has a copy of that key, and what it covers may be other than was written", size, v.terms.violated(c.Key, size))
+		case root == c.Root && violated != "":
+			v.say(none, "the checkpoint of %d records %s: somebody has a copy of that key, and what it covers may be other than was written", size, violated)
 		case root != c.Root && v.changed: // the checkpoint before says the same
 		case root != c.Root && len(v.astray) > 0:
 			v.blame()

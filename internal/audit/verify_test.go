@@ -382,6 +382,9 @@ func TestInterrupted(t *testing.T) {
 	if problems != nil || !slices.Equal(summary.Interrupted, []int64{5}) {
 		t.Errorf("%+v, %q", summary, problems)
 	}
+	if line := d.lines()[5]; strings.Count(line, "ada@build") != 1 { // who did it is in one place, where personal data is looked for
+		t.Error(line)
+	}
 }
 
 // TestProve: a proof holds, and goes with no other record. That it holds in the eyes of

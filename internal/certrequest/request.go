@@ -6,6 +6,7 @@
 package certrequest
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rand"
 	"crypto/x509"
@@ -16,8 +17,7 @@ import (
 	"io"
 	"net"
 	"net/url"
-	"slices"
-	"strings"
+	"regexp"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
@@ -94,6 +94,16 @@ func Create(spec Spec, key keyring.PublicKey, scheme keyring.Scheme, sign func(m
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})), nil
 }
 
+// IsOf reports whether a request, in PEM, is of a public key. What cannot be read is of none.
+func IsOf(text string, key keyring.PublicKey) bool {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return false
+	}
+	request, err := x509.ParseCertificateRequest(block.Bytes)
+	return err == nil && bytes.Equal(request.RawSubjectPublicKeyInfo, key)
+}
+
 // signer is a private key that is somewhere else.
 type signer struct {
 	public crypto.PublicKey
@@ -141,15 +151,24 @@ func ParseURIs(texts []string) ([]*url.URL, error) {
 	return uris, nil
 }
 
-// CheckDNSNames refuses (fault.Invalid) names that could not be in a certificate.
+// CheckDNSNames refuses (fault.Invalid) names that could not be in a certificate (RFC 5280
+// section 4.2.1.6, RFC 1034 section 3.5). Underscores, which it does not have, are in use.
 func CheckDNSNames(names []string) error {
 	for _, name := range names {
-		if name == "" || slices.ContainsFunc([]rune(name), func(r rune) bool { return r <= ' ' || r > '~' }) || strings.ContainsAny(name, "/@:") {
-			return invalid(fmt.Sprintf("%q is not a DNS name.", name), "Write a name in ASCII, an international one as punycode (xn--…).")
+		if net.ParseIP(name) != nil {
+			return invalid(fmt.Sprintf("%q is an IP address.", name), "Put it into ip_addresses.")
+		}
+		if !dnsName.MatchString(name) || len(name) > 253 {
+			return invalid(fmt.Sprintf("%q is not a DNS name.", name), "Write one name in ASCII, an international one as punycode (xn--…), labels with at most 63 letters, digits and hyphens, and no dot at the end. "+
+				"A wildcard is the whole first label: *.example.org.")
 		}
 	}
 	return nil
 }
+
+const dnsLabel = `[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?`
+
+var dnsName = regexp.MustCompile(`^(\*\.)?` + dnsLabel + `(\.` + dnsLabel + `)*$`)
 
 func invalid(problem, hint string) error {
 	return &fault.Error{Kind: fault.Invalid, Op: "request certificate", Problem: problem, Hint: hint}

@@ -36,6 +36,10 @@ func TestCreate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	another, _ := edwards(t)
+	if !certrequest.IsOf(text, key) || certrequest.IsOf(text, another) || certrequest.IsOf("PEM", key) {
+		t.Error("a request is not told from that of another key")
+	}
 	block, _ := pem.Decode([]byte(text))
 	request, err := x509.ParseCertificateRequest(block.Bytes)
 	if err != nil || request.CheckSignature() != nil || request.Subject.CommonName != "orders" || !slices.Equal(request.DNSNames, []string{"orders.example.com"}) {

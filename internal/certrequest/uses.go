@@ -20,15 +20,24 @@ var (
 	oidExtendedKeyUsage = asn1.ObjectIdentifier{2, 5, 29, 37}
 )
 
-// Extended key usages (RFC 5280 section 4.2.1.12).
+// Extended key usages: of RFC 5280 section 4.2.1.12, RFC 4945, and those that Microsoft and
+// Netscape have made up.
 var extendedKeyUsages = map[string]asn1.ObjectIdentifier{
 	"any_extended":     {2, 5, 29, 37, 0},
 	"server_auth":      {1, 3, 6, 1, 5, 5, 7, 3, 1},
 	"client_auth":      {1, 3, 6, 1, 5, 5, 7, 3, 2},
 	"code_signing":     {1, 3, 6, 1, 5, 5, 7, 3, 3},
 	"email_protection": {1, 3, 6, 1, 5, 5, 7, 3, 4},
+	"ipsec_end_system": {1, 3, 6, 1, 5, 5, 7, 3, 5},
+	"ipsec_tunnel":     {1, 3, 6, 1, 5, 5, 7, 3, 6},
+	"ipsec_user":       {1, 3, 6, 1, 5, 5, 7, 3, 7},
 	"timestamping":     {1, 3, 6, 1, 5, 5, 7, 3, 8},
 	"ocsp_signing":     {1, 3, 6, 1, 5, 5, 7, 3, 9},
+
+	"microsoft_commercial_code_signing": {1, 3, 6, 1, 4, 1, 311, 2, 1, 22},
+	"microsoft_kernel_code_signing":     {1, 3, 6, 1, 4, 1, 311, 61, 1, 1},
+	"microsoft_server_gated_crypto":     {1, 3, 6, 1, 4, 1, 311, 10, 3, 3},
+	"netscape_server_gated_crypto":      {2, 16, 840, 1, 113730, 4, 1},
 }
 
 // UseNames lists what a certificate can be requested for, sorted: key usages and extended

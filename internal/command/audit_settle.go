@@ -2,8 +2,10 @@ package command
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"strings"
 
 	"github.com/keystead/terraform-provider-hsm/internal/config"
 )
@@ -13,12 +15,26 @@ type acting struct {
 	chosen selection
 	at     place
 	actor  string
+	reason string
 }
 
 func (a *acting) define(flags *flag.FlagSet) {
 	a.at.define(flags)
 	a.chosen.define(flags)
 	flags.StringVar(&a.actor, "actor", "", "`name` to record; otherwise HSM_ACTOR, or the user")
+}
+
+// defineReason defines -reason. One that says nothing is worse than none: it would be written
+// down as if somebody had thought about it.
+func (a *acting) defineReason(flags *flag.FlagSet, usage string) {
+	flags.Func("reason", usage, func(text string) error {
+		text = strings.TrimSpace(text)
+		if text == "" {
+			return errors.New("it says nothing: give the reason in words, or leave -reason out")
+		}
+		a.reason = text
+		return nil
+	})
 }
 
 func (a *acting) settings(c Config) (config.Settings, error) {
@@ -35,7 +51,7 @@ func auditSettle(ctx context.Context, c Config, args []string) int {
 	flags := flag.NewFlagSet("audit settle", flag.ContinueOnError)
 	var as acting
 	as.define(flags)
-	reason := flags.String("reason", "", "`words` that say why what the log does not tell of is accepted; they are written down")
+	as.defineReason(flags, "`words` that say why what the log does not tell of is accepted; they are written down")
 	if code, ok := parse(c, flags, args, 0); !ok {
 		return code
 	}
@@ -43,7 +59,7 @@ func auditSettle(ctx context.Context, c Config, args []string) int {
 	if err != nil {
 		return refuse(c, err)
 	}
-	settled, err := c.SettleAudit(ctx, settings, *reason)
+	settled, err := c.SettleAudit(ctx, settings, as.reason)
 	if err != nil {
 		note(ctx, c, settings, err)
 		return refuse(c, err)
@@ -85,6 +101,7 @@ func auditRotate(ctx context.Context, c Config, args []string) int {
 	flags := flag.NewFlagSet("audit rotate", flag.ContinueOnError)
 	var as acting
 	as.define(flags)
+	as.defineReason(flags, "`words` that say why; they are written down")
 	if code, ok := parse(c, flags, args, 0); !ok {
 		return code
 	}
@@ -92,7 +109,7 @@ func auditRotate(ctx context.Context, c Config, args []string) int {
 	if err != nil {
 		return refuse(c, err)
 	}
-	version, err := c.RotateAuditKey(ctx, settings)
+	version, err := c.RotateAuditKey(ctx, settings, as.reason)
 	if err != nil {
 		note(ctx, c, settings, err)
 		return refuse(c, err)

@@ -101,9 +101,9 @@ func auditShow(_ context.Context, c Config, args []string) int {
 		flags.BoolVar(&asJSON, "json", false, "print the records as JSON, as audit export does")
 	}, func(q audit.Query, found []audit.Found) error {
 		if asJSON {
-			return printLines(c, last(q, found))
+			return printLines(c, q.Latest(found))
 		}
-		found = last(q, withoutIntents(found))
+		found = q.Latest(withoutIntents(found))
 		w := tabwriter.NewWriter(c.Stdout, 0, 0, 2, ' ', 0)
 		_, _ = fmt.Fprintln(w, "record\ttime\tactor\tsubject\twhat\toutcome")
 		for _, f := range found {
@@ -128,7 +128,7 @@ func auditShow(_ context.Context, c Config, args []string) int {
 }
 
 func auditExport(_ context.Context, c Config, args []string) int {
-	return selected(c, "audit export", args, func(*flag.FlagSet) {}, func(q audit.Query, found []audit.Found) error { return printLines(c, last(q, found)) })
+	return selected(c, "audit export", args, func(*flag.FlagSet) {}, func(q audit.Query, found []audit.Found) error { return printLines(c, q.Latest(found)) })
 }
 
 // withoutIntents leaves out the intents whose outcomes are there: these say the same, and what
@@ -139,14 +139,6 @@ func withoutIntents(found []audit.Found) []audit.Found {
 		ended[f.Event.ID] = ended[f.Event.ID] || f.Event.Phase == audit.Outcome
 	}
 	return slices.DeleteFunc(found, func(f audit.Found) bool { return f.Event.Phase == audit.Intent && ended[f.Event.ID] })
-}
-
-// last leaves the last ones that are asked for.
-func last(q audit.Query, found []audit.Found) []audit.Found {
-	if q.Last > 0 && len(found) > q.Last {
-		found = found[len(found)-q.Last:]
-	}
-	return found
 }
 
 func printLines(c Config, found []audit.Found) error {

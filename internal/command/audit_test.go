@@ -34,6 +34,8 @@ func TestAuditArguments(t *testing.T) {
 		"a negative number":    {[]string{"audit", "show", "-directory", log, "-last", "-1"}, 1, "-1 is no number of records."},
 		"an unknown key":       {[]string{"audit", "show", "-directory", log, "-key", "nowhere"}, 0, "There are no records of key/nowhere that are asked for."},
 		"rotate without token": {[]string{"audit", "rotate"}, 1, "No token is selected."},
+		"settle, no reason":    {[]string{"audit", "settle", "-reason", " \t"}, 2, "it says nothing"},
+		"rotate, no reason":    {[]string{"audit", "rotate", "-reason", ""}, 2, "it says nothing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, out := hand(t, "", tc.args...)

@@ -43,7 +43,7 @@ func (s *selection) expectation(ctx context.Context, c Config, given []string, l
 		}
 		return want, nil
 	}
-	settings, err := s.settings(c.Getenv)
+	settings, err := s.settings(c)
 	if err != nil {
 		return want, err
 	}

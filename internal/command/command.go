@@ -7,7 +7,6 @@
 package command
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/keystead/terraform-provider-hsm/internal/audit"
 	"github.com/keystead/terraform-provider-hsm/internal/config"
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/history"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 )
@@ -66,11 +66,15 @@ type Config struct {
 	// Open returns the token that the settings select, and what closes it. It does no
 	// I/O: the module is opened when the token is first asked something.
 	Open func(config.Settings) (token Token, shut func() error)
-	// RotateAuditKey makes the next version of the key that signs the audit log.
-	RotateAuditKey func(ctx context.Context, s config.Settings) (version int, err error)
+	// RotateAuditKey makes the next version of the key that signs the audit log. The reason
+	// may be empty.
+	RotateAuditKey func(ctx context.Context, s config.Settings, reason string) (version int, err error)
 	// SettleAudit closes what is open in the audit log, and has it go on from what is on the
 	// token; see audit.Log.
 	SettleAudit func(ctx context.Context, s config.Settings, reason string) (audit.Settlement, error)
+	// ExamineAudit tells whether there is an audit log, and refuses what the next change would
+	// refuse; see audit.Log. It writes nothing. The settings name a directory.
+	ExamineAudit func(ctx context.Context, s config.Settings) (begun bool, err error)
 	// Refuse writes down in the audit log that something was refused. The settings name one.
 	Refuse func(ctx context.Context, s config.Settings, refused error) error
 	// User is who runs the command, "user@host", for when nothing else says.
@@ -155,12 +159,15 @@ func parse(c Config, flags *flag.FlagSet, args []string, words int) (code int, o
 	return exitFine, true
 }
 
-// note writes down in the audit log, if one is configured, what the token refused.
+// note writes down what the token refused in the audit log, if there is one: only a change
+// begins it.
 func note(ctx context.Context, c Config, s config.Settings, refused error) {
 	if refused == nil || s.Audit.Directory == "" || !audit.Notable(refused) {
 		return
 	}
-	s.Actor = cmp.Or(s.Actor, c.User())
+	if _, err := audit.OpenView(s.Audit.Directory); fault.Is(err, fault.NotFound) {
+		return
+	}
 	if err := c.Refuse(ctx, s, refused); err != nil {
 		_, _ = fmt.Fprintf(c.Stderr, "A refusal could not be written down: %s\n", strings.Join(explain(err).problems, " "))
 	}

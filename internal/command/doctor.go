@@ -21,7 +21,7 @@ func doctor(ctx context.Context, c Config, args []string) int {
 		return code
 	}
 	r := &report{out: c.Stdout}
-	settings, err := chosen.settings(c.Getenv)
+	settings, err := chosen.settings(c)
 	if err != nil {
 		r.fail(err)
 		return r.close()
@@ -29,12 +29,13 @@ func doctor(ctx context.Context, c Config, args []string) int {
 	r.fact("module", settings.ModulePath)
 	token, shut := c.Open(settings)
 	r.examine(ctx, token, settings.Environment)
-	r.log(ctx, token, settings)
+	refused := r.refused // what is wrong with the log is nothing that somebody was kept from
+	r.log(ctx, token, settings, c.ExamineAudit)
 	if err := shut(); err != nil {
 		r.warn("The token could not be let go of: "+err.Error(), "Nothing was changed. The HSM's log may have the reason.")
 	}
-	for _, refused := range r.refused {
-		note(ctx, c, settings, refused)
+	for _, err := range refused {
+		note(ctx, c, settings, err)
 	}
 	return r.close()
 }

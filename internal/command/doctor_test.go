@@ -216,7 +216,7 @@ func TestDoctorFindings(t *testing.T) {
 			var b bytes.Buffer
 			closed := 0
 			code := command.Run(t.Context(), command.Config{
-				Stdout: &b, Stderr: &b, Getenv: func(string) string { return "" },
+				Stdout: &b, Stderr: &b, Getenv: func(string) string { return "" }, User: func() string { return "ada@build" },
 				Open: func(config.Settings) (command.Token, func() error) { return d, func() error { closed++; return nil } },
 			}, []string{"doctor", "-module-path", "/m", "-token-label", "t"})
 			check(t, code, tc.code, flat(b.String()), tc.has, tc.lacks)

@@ -65,7 +65,7 @@ func tell(ctx context.Context, c Config, args []string) int {
 
 // histories opens the token for what its records tell.
 func (s *selection) histories(ctx context.Context, c Config) (all map[string]history.Chain, err error) {
-	settings, err := s.settings(c.Getenv)
+	settings, err := s.settings(c)
 	if err != nil {
 		return nil, err
 	}

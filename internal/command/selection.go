@@ -35,7 +35,7 @@ func (s *selection) define(flags *flag.FlagSet) {
 
 // settings resolves the selection. Without an environment's name the token may be that of
 // any.
-func (s *selection) settings(getenv func(string) string) (config.Settings, error) {
+func (s *selection) settings(c Config) (config.Settings, error) {
 	in := s.in
 	in.AnyEnvironment = true
 	if s.slot != "" {
@@ -48,7 +48,7 @@ func (s *selection) settings(getenv func(string) string) (config.Settings, error
 		}
 		in.SlotID = &n
 	}
-	return config.Resolve(in, getenv, func() string { return "" })
+	return config.Resolve(in, c.Getenv, c.User)
 }
 
 // words are what an error has to say, in whole sentences: what is wrong, from the

@@ -24,7 +24,7 @@ func (t *Token) assay(ctx context.Context, p plan, e *envelope) ([]cryptoki.Attr
 	}
 	defer t.discard(ctx, o.Handle)
 	if !p.Ref.Pair {
-		return nil, t.assaySecret(ctx, sample, e, o)
+		return nil, t.assaySecret(ctx, p, sample, e, o)
 	}
 	is, err := recognise(o)
 	if err != nil {
@@ -58,7 +58,7 @@ func foreign(p plan, is string) error {
 // another. A token that does not tell it (SoftHSM, of a key that it unwrapped) is asked
 // to wrap one more sample, with a key that goes away with the session: what comes out
 // is longer than the sample by a known number of bytes (RFC 3394), and dropped.
-func (t *Token) assaySecret(ctx context.Context, sample plan, e *envelope, o cryptoki.Object) error {
+func (t *Token) assaySecret(ctx context.Context, p, sample plan, e *envelope, o cryptoki.Object) error {
 	size := length(o)
 	if size == 0 {
 		sample.Extractable = true
@@ -77,12 +77,12 @@ func (t *Token) assaySecret(ctx context.Context, sample plan, e *envelope, o cry
 		case err != nil && !definite(err) && (!unclear(err) || !t.answers(ctx)):
 			return err
 		case err != nil || len(wrapped) < 8:
-			return foreign(sample, "a key of a length that is not a multiple of 8 bytes")
+			return foreign(p, "a key of a length that is not a multiple of 8 bytes")
 		}
 		size = uint(len(wrapped)) - 8
 	}
-	if size != sample.shape.length {
-		return foreign(sample, fmt.Sprintf("a key of %d bits", 8*size))
+	if size != p.shape.length {
+		return foreign(p, fmt.Sprintf("a key of %d bits", 8*size))
 	}
 	return nil
 }
@@ -102,12 +102,12 @@ func (t *Token) publicPoint(ctx context.Context, o cryptoki.Object, a keyring.Al
 		cryptoki.Bool(cryptoki.CKA_EXTRACTABLE, true),
 	})
 	if err != nil {
-		return nil, failed(err, "import key", describe(o), "The public half of the private key could not be found out.")
+		return nil, failed(err, "import key", "the material", "The public half of the private key could not be found out.")
 	}
 	defer t.discard(ctx, shared)
 	x, err := t.device.Value(ctx, shared)
 	if err != nil {
-		return nil, failed(err, "import key", describe(o), "The public half of the private key could not be found out.")
+		return nil, failed(err, "import key", "the material", "The public half of the private key could not be found out.")
 	}
 	points, err := keyring.PointsAt(a, x)
 	if err != nil {
@@ -137,7 +137,7 @@ func (t *Token) fits(ctx context.Context, o cryptoki.Object, a keyring.Algorithm
 	}
 	err := t.together(ctx, material{algorithm: a, secret: o, public: public})
 	if err != nil && !fault.Is(err, fault.Inconsistent) {
-		return failed(err, "import key", describe(o), "It could not be shown which public key belongs to the private key.")
+		return failed(err, "import key", "the material", "It could not be shown which public key belongs to the private key.")
 	}
 	return err
 }

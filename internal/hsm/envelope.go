@@ -2,6 +2,7 @@ package hsm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/keystead/terraform-provider-hsm/internal/cryptoki"
@@ -17,6 +18,8 @@ type envelope struct {
 	opener     material
 	mechanisms []cipher
 	wrapped    []byte
+	// subject names the key that opens it to a person.
+	subject string
 	// ephemeral is an AES key that came with the material, and lives as long as the
 	// session; 0 for none.
 	ephemeral cryptoki.Handle
@@ -43,14 +46,14 @@ func (t *Token) open(ctx context.Context, what lifecycle.Wrapped) (*envelope, er
 		return nil, err
 	}
 	if opener.algorithm.Family() != what.Mechanism.Family() {
-		return nil, unopened(opener, fmt.Sprintf("A key of %s does not unwrap %s.", opener.algorithm, what.Mechanism), "Name a wrapping key of the right algorithm.", nil)
+		return nil, unopened(describe(opener.secret), fmt.Sprintf("A key of %s does not unwrap %s.", opener.algorithm, what.Mechanism), "Name a wrapping key of the right algorithm.", nil)
 	}
 	if what.Mechanism != keyring.RSAAESKeyWrap {
 		return t.seal(ctx, opener, what.Mechanism, what.Material)
 	}
 	size := opener.algorithm.Bits() / 8
 	if len(what.Material) <= size {
-		return nil, unopened(opener, fmt.Sprintf("The material has %d bytes; the AES key in front of it alone has %d.", len(what.Material), size),
+		return nil, unopened(describe(opener.secret), fmt.Sprintf("The material has %d bytes; the AES key in front of it alone has %d.", len(what.Material), size),
 			"The first part is the AES key, encrypted with RSA-OAEP, the second the key itself, wrapped with the AES key: give both, one after the other.", nil)
 	}
 	outer, err := t.seal(ctx, opener, keyring.RSAOAEP, what.Material[:size])
@@ -66,7 +69,7 @@ func (t *Token) open(ctx context.Context, what lifecycle.Wrapped) (*envelope, er
 		t.discard(ctx, key.Handle)
 		return nil, err
 	}
-	inner.ephemeral = key.Handle
+	inner.ephemeral, inner.subject = key.Handle, "the AES key in front of the material" // it opened, so that the wrapping key is the right one
 	return inner, nil
 }
 
@@ -105,7 +108,7 @@ func (t *Token) seal(ctx context.Context, opener material, form keyring.Wrapping
 	if err != nil {
 		return nil, err
 	}
-	e := &envelope{token: t, opener: opener, wrapped: wrapped}
+	e := &envelope{token: t, opener: opener, wrapped: wrapped, subject: describe(opener.secret)}
 	for _, c := range unwrappings[form] {
 		if opener.mayUse(known, c.code, keyring.Unwrap) {
 			e.mechanisms = append(e.mechanisms, c)
@@ -127,7 +130,7 @@ func (e *envelope) unwrap(ctx context.Context, template []cryptoki.Attribute) (c
 	err := first(e.mechanisms, keyring.Unwrap, func(c cipher) (err error) {
 		o, err = e.token.device.Unwrap(ctx, c.fresh(), e.opener.secret.Handle, e.wrapped, template)
 		if spoilt(err, keyring.Unwrap) && c.oaep != 0 {
-			return unopened(e.opener, "OAEP with this hash does not open the material.", "", err) // the other hash may
+			return unopened(e.subject, "OAEP with this hash does not open the material.", "", err) // the other hash may
 		}
 		return err
 	})
@@ -135,8 +138,7 @@ func (e *envelope) unwrap(ctx context.Context, template []cryptoki.Attribute) (c
 	case err == nil, templateRefused(err), gone(err), cryptoki.IsRefusal(err), fault.Is(err, fault.Unsupported):
 		return o, err
 	case definite(err), unclear(err) && e.token.answers(ctx):
-		return o, unopened(e.opener, "The key does not open the material: it was wrapped for another key or in another form, is damaged, or is no key of the algorithm that is declared.",
-			"Wrap it again, for the public key or the secret key of the wrapping key's current version; a private key is wrapped as PKCS#8 in DER. For RSA, OAEP is with a hash that the token has: SoftHSM has SHA-1 only.", err)
+		return o, e.noGood(err)
 	}
 	return o, err
 }
@@ -152,6 +154,29 @@ func (t *Token) answers(ctx context.Context) bool {
 // close gives up what was only needed to open the envelope.
 func (e *envelope) close(ctx context.Context) { e.token.discard(ctx, e.ephemeral) }
 
-func unopened(opener material, problem, hint string, cause error) error {
-	return &fault.Error{Kind: fault.Invalid, Op: "unwrap", Subject: describe(opener.secret), Problem: problem, Hint: hint, Cause: cause}
+// noGood says that material does not open. What the token advised is left out: it answered,
+// and nothing is wrong with it.
+func (e *envelope) noGood(cause error) error {
+	if e.ephemeral != 0 {
+		return unopened(e.subject, "It does not open what is behind it: that was wrapped in another form, is damaged, or is no key of the algorithm that is declared.",
+			"Wrap the key itself again: a private key as PKCS#8 in DER (not in PEM, and not as openssl writes an EC PRIVATE KEY or RSA PRIVATE KEY), a secret key as it is.", unadvised(cause))
+	}
+	return unopened(e.subject, "The key does not open the material: it was wrapped for another key or in another form, is damaged, or is no key of the algorithm that is declared.",
+		"Wrap it again, for the public key or the secret key of the wrapping key's current version; a private key is wrapped as PKCS#8 in DER. For RSA, OAEP is with a hash that the token has: SoftHSM has SHA-1 only.",
+		unadvised(cause))
+}
+
+// unadvised leaves the hints out of a chain of faults.
+func unadvised(err error) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return err
+	}
+	bare := *f
+	bare.Hint, bare.Cause = "", unadvised(f.Cause)
+	return &bare
+}
+
+func unopened(subject, problem, hint string, cause error) error {
+	return &fault.Error{Kind: fault.Invalid, Op: "unwrap", Subject: subject, Problem: problem, Hint: hint, Cause: cause}
 }

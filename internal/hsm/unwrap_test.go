@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -253,11 +254,26 @@ func TestUnwrapRefuses(t *testing.T) {
 			if fault.KindOf(err) != test.kind || !strings.Contains(fmt.Sprintf("%+v", chain(err)), test.says) {
 				t.Errorf("got kind %s: %v, want %s saying %q", fault.KindOf(err), chain(err), test.kind, test.says)
 			}
+			said := fmt.Sprint(subjects(err), chain(err))
+			for _, never := range []string{"probe", `""`, "Check that the HSM is up"} { // nobody knows the objects that it is tried with, and the token is fine
+				if test.kind == fault.Invalid && strings.Contains(said, never) {
+					t.Errorf("it says %q: %s", never, said)
+				}
+			}
 			if after := b.Tool(t, "--list-objects"); after != before {
 				t.Errorf("before there was:\n%s\nafter:\n%s", before, after)
 			}
 		})
 	}
+}
+
+// subjects lists what each fault of an error is about.
+func subjects(err error) []string {
+	var about []string
+	for f, ok := errors.AsType[*fault.Error](err); ok; f, ok = errors.AsType[*fault.Error](f.Cause) {
+		about = append(about, f.Subject)
+	}
+	return about
 }
 
 // chain lists what each fault of an error says.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 )
@@ -37,13 +38,38 @@ func ParseJWK(text string) (PublicKey, error) {
 			}
 		}
 	}
+	if twice := doubledMember(text); twice != "" {
+		return invalidJWK(fmt.Sprintf("The member %q is there twice.", twice))
+	}
 	var key jwk
 	for name, member := range map[string]*string{"kty": &key.Kty, "crv": &key.Crv, "x": &key.X, "y": &key.Y, "n": &key.N, "e": &key.E} {
 		if value, there := members[name]; there && json.Unmarshal(value, member) != nil {
 			return invalidJWK(fmt.Sprintf("The member %q is not a string.", name))
 		}
 	}
-	return key.publicKey()
+	public, err := key.publicKey()
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return invalidJWK(f.Problem)
+	}
+	return public, err
+}
+
+// doubledMember returns the name of a member that a JSON object has twice (RFC 7517 section
+// 4), empty if there is none.
+func doubledMember(text string) string {
+	decoder := json.NewDecoder(strings.NewReader(text))
+	_, _ = decoder.Token() // it is an object
+	seen := map[string]bool{}
+	for decoder.More() {
+		token, _ := decoder.Token()
+		name, _ := token.(string)
+		var value json.RawMessage
+		if seen[name] || decoder.Decode(&value) != nil {
+			return name
+		}
+		seen[name] = true
+	}
+	return ""
 }
 
 // publicKey is the inverse of webKey.

@@ -1,6 +1,7 @@
 package keyring_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -55,12 +56,17 @@ func TestParseJWKRefusals(t *testing.T) {
 		"too short":              {`{"kty":"EC","crv":"P-256","x":"AAAA","y":"AAAA"}`, "length"},
 		"not on the curve":       {`{"kty":"EC","crv":"P-256",` + x + `,` + strings.Replace(x, "x", "y", 1) + `}`, "not on the curve"},
 		"RSA with leading zeros": {`{"kty":"RSA","n":"AAAB","e":"AQAB"}`, "leading zeros"},
+		"twice":                  {`{"kty":"OKP","kty":"EC","crv":"Ed25519",` + x + `}`, `"kty" is there twice`},
+		"no RSA":                 {`{"kty":"RSA","n":"AQAA","e":"AQAB"}`, "not an RSA modulus"},
 		"small RSA":              {`{"kty":"RSA","n":"AQAB","e":"Aw"}`, "17 bits"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			key, err := keyring.ParseJWK(test.text)
 			if key != nil || !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("got %v, %v", key, err)
+			}
+			if f, ok := errors.AsType[*fault.Error](err); ok && f.Hint == "" {
+				t.Errorf("it says nothing of what to do: %v", err)
 			}
 			if err != nil && strings.Contains(err.Error(), "nWGx") {
 				t.Errorf("the error repeats the private key: %v", err)
@@ -84,11 +90,14 @@ func TestParsePublicKeyPEMRefusals(t *testing.T) {
 		"another block":    {block("RSA PUBLIC KEY"), "kind of PEM block"},
 		"two":              {good.PEM() + good.PEM(), "something beside"},
 		"text before":      {"key:\n" + good.PEM(), "something beside"},
+		"explicit curve":   {explicitPEM, "-ec_param_enc named_curve"},
+		"X25519":           {x25519PEM, "Use another key"},
 		"not a public key": {"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "SubjectPublicKeyInfo"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			key, err := keyring.ParsePublicKeyPEM(test.text)
-			if key != nil || !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), test.says) {
+			f, ok := errors.AsType[*fault.Error](err)
+			if key != nil || !ok || f.Kind != fault.Invalid || f.Hint == "" || !strings.Contains(f.Problem+f.Hint, test.says) {
 				t.Errorf("got %v, %v", key, err)
 			}
 		})
@@ -97,3 +106,21 @@ func TestParsePublicKeyPEMRefusals(t *testing.T) {
 		t.Errorf("with blank lines around: %v, %v", key, err)
 	}
 }
+
+// Keys that `openssl genpkey` made: on P-256 with -pkeyopt ec_param_enc:explicit, and X25519.
+const (
+	explicitPEM = `-----BEGIN PUBLIC KEY-----
+MIIBSzCCAQMGByqGSM49AgEwgfcCAQEwLAYHKoZIzj0BAQIhAP////8AAAABAAAA
+AAAAAAAAAAAA////////////////MFsEIP////8AAAABAAAAAAAAAAAAAAAA////
+///////////8BCBaxjXYqjqT57PrvVV2mIa8ZR0GsMxTsPY7zjw+J9JgSwMVAMSd
+NgiG5wSTamZ44ROdJreBn36QBEEEaxfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5
+RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9QIhAP////8AAAAA
+//////////+85vqtpxeehPO5ysL8YyVRAgEBA0IABORXEQaiRDT4UurcvKZlCTh4
+Dbfjfa7fbAMuew5eQ7Nn4ujaxGkW/lm1EqE3v5cI1zadUJmLV2DHnoQum9roAWQ=
+-----END PUBLIC KEY-----
+`
+	x25519PEM = `-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VuAyEArC7wKVh3P1tVj3ZbMJSQEj7mneEYBlpzyDbf+uTcXiQ=
+-----END PUBLIC KEY-----
+`
+)

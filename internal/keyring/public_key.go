@@ -186,7 +186,7 @@ func algorithmOf(oid asn1.ObjectIdentifier, family Family) (Algorithm, error) {
 			return a, nil
 		}
 	}
-	return "", invalidPublicKey(fmt.Sprintf("The kind of key or curve %s is not known here.", oid), nil)
+	return "", &fault.Error{Kind: fault.Invalid, Op: "read public key", Problem: fmt.Sprintf("The kind of key or curve %s is not known here.", oid), Hint: hintKinds}
 }
 
 func (k rsaPublicKey) algorithm() (Algorithm, error) {
@@ -198,8 +198,13 @@ func (k rsaPublicKey) algorithm() (Algorithm, error) {
 			return a, nil
 		}
 	}
-	return "", invalidPublicKey(fmt.Sprintf("An RSA modulus of %d bits is not one of 2048, 3072 and 4096.", k.N.BitLen()), nil)
+	return "", &fault.Error{
+		Kind: fault.Invalid, Op: "read public key", Problem: fmt.Sprintf("An RSA modulus of %d bits is not one of 2048, 3072 and 4096.", k.N.BitLen()), Hint: hintKinds,
+	}
 }
+
+// hintKinds is for keys that no other form would help.
+const hintKinds = "Use another key: of RSA with 2048, 3072 or 4096 bits, on P-256, P-384, P-521 or secp256k1, Ed25519 or Ed448."
 
 func marshalPublicKey(oid asn1.ObjectIdentifier, parameters asn1.RawValue, bits []byte) (PublicKey, error) {
 	der, err := asn1.Marshal(subjectPublicKeyInfo{

@@ -2,6 +2,7 @@ package keyring
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/pem"
 	"errors"
 	"strings"
@@ -9,7 +10,7 @@ import (
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 )
 
-const hintPEM = "Give one PEM block with the label PUBLIC KEY, such as public_key_pem, or what `openssl pkey -pubin -in KEY -pubout -ec_conv_form uncompressed` writes."
+const hintPEM = "Give one PEM block with the label PUBLIC KEY, such as public_key_pem, or what `openssl pkey -pubin -in KEY -pubout -ec_conv_form uncompressed -ec_param_enc named_curve` writes."
 
 // ParsePublicKeyPEM reads what PEM writes: one "PUBLIC KEY" block (RFC 7468 section 13)
 // and nothing beside it. Anything else is fault.Invalid; no part of the text gets into
@@ -37,7 +38,7 @@ func ParsePublicKeyPEM(text string) (PublicKey, error) {
 	key := PublicKey(block.Bytes)
 	if _, err := key.Algorithm(); err != nil {
 		if f, ok := errors.AsType[*fault.Error](err); ok {
-			return invalid(f.Problem, hintPEM)
+			return invalid(f.Problem, cmp.Or(f.Hint, hintPEM))
 		}
 		return nil, err
 	}

@@ -99,10 +99,7 @@ func pinned(op string, k *keyring.Key, schedule rotation.Schedule) error {
 func (s *Service) unwrapping(spec keyring.Spec, material []byte) origin {
 	return func(ctx context.Context) (source, error) {
 		if spec.Import == nil || len(material) == 0 {
-			return source{}, &fault.Error{
-				Kind: fault.Invalid, Op: "import key", Subject: subject(spec.Name), Problem: "There is no material to import.",
-				Hint: "Give import.wrapped_material_wo in the run that imports. It is in no state, so it has to be given again for another import.",
-			}
+			return source{}, NoMaterial(spec.Name)
 		}
 		openers, err := s.openers(ctx, spec)
 		if err != nil {
@@ -123,24 +120,35 @@ func (s *Service) unwrapping(spec keyring.Spec, material []byte) origin {
 	}
 }
 
+// NoMaterial is the refusal of an import that has nothing to take in.
+func NoMaterial(name string) error {
+	return &fault.Error{
+		Kind: fault.Invalid, Op: "import key", Subject: subject(name), Problem: "There is no material to import.",
+		Hint: "Give import.wrapped_material_wo in the run that imports. It is in no state, so it has to be given again for another import, as for a key that replaces this one.",
+	}
+}
+
 // openers lists the versions of the wrapping key that may unwrap, the newest first:
 // what was wrapped before a rotation comes in during its overlap.
 func (s *Service) openers(ctx context.Context, spec keyring.Spec) ([]*keyring.Version, error) {
-	refuse := func(kind fault.Kind, problem, hint string) error {
-		return &fault.Error{Kind: kind, Op: "import key", Subject: subject(spec.Name), Problem: problem, Hint: hint}
-	}
 	name := spec.Import.WrappingKey
 	if err := keyring.ValidateName(name); err != nil {
 		return nil, err
 	}
 	rec, err := s.Catalog.Load(ctx, name)
 	if fault.Is(err, fault.NotFound) || err == nil && (!rec.Body.Committed() || rec.Body.Tombstone != nil) {
-		return nil, refuse(fault.NotFound, fmt.Sprintf("There is no key %q to unwrap its material.", name), "Give the id of an hsm_key of this environment, whose operations have \"unwrap\".")
+		return nil, &fault.Error{
+			Kind: fault.NotFound, Op: "import key", Subject: subject(spec.Name), Problem: fmt.Sprintf("There is no key %q to unwrap its material.", name),
+			Hint: "Give the id of an hsm_key of this environment, whose operations have \"unwrap\".",
+		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	k := rec.Body
+	return s.openersOf(rec.Body, spec)
+}
+
+func (s *Service) openersOf(k *keyring.Key, spec keyring.Spec) ([]*keyring.Version, error) {
 	var able []*keyring.Version
 	for _, n := range slices.Backward(k.Numbers()) {
 		v := k.Versions[n]
@@ -149,10 +157,27 @@ func (s *Service) openers(ctx context.Context, spec keyring.Spec) ([]*keyring.Ve
 		}
 	}
 	if len(able) == 0 {
-		return nil, refuse(fault.Unsupported, fmt.Sprintf("The key %q has no version that may unwrap %s.", name, spec.Import.Mechanism),
-			"Its operations have to have \"unwrap\", its algorithm has to go with the mechanism (AES_KEY_WRAP_PAD is for AES, the others are for RSA), and it has to be enabled.")
+		return nil, &fault.Error{
+			Kind: fault.Unsupported, Op: "import key", Subject: subject(spec.Name),
+			Problem: fmt.Sprintf("The key %q has no version that may unwrap %s.", k.Spec.Name, spec.Import.Mechanism),
+			Hint:    "Its operations have to have \"unwrap\", its algorithm has to go with the mechanism (AES_KEY_WRAP_PAD is for AES, the others are for RSA), and it has to be enabled.",
+		}
 	}
 	return able, nil
+}
+
+// CheckImport refuses an import for which there is no wrapping key that will do. planned is
+// the wrapping key as it is going to be, if that is known to change, and may be nil.
+func (s *Service) CheckImport(ctx context.Context, spec keyring.Spec, planned *keyring.Key) error {
+	_, err := s.openers(ctx, spec)
+	switch {
+	case planned == nil:
+	case fault.Is(err, fault.NotFound):
+		_, err = s.openersOf(planned, spec)
+	case err == nil && !(planned.Spec.Enabled && planned.Spec.Operations.Has(keyring.Unwrap)): // not for much longer
+		_, err = s.openersOf(keyring.Prospective(planned.Spec), spec)
+	}
+	return err
 }
 
 // checkImport refuses a wrapping key that is there and will not do. One that is not there

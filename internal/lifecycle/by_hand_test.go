@@ -66,7 +66,7 @@ func TestByHandRefuses(t *testing.T) {
 	_, err = m.Run().Revoke(t.Context(), keyring.DerivationKeyName, 1, keyring.KeyCompromise)
 	wantFault(t, err, fault.Invalid, "usable")
 	_, err = m.Run().Revoke(t.Context(), "orders", 7, keyring.KeyCompromise)
-	wantFault(t, err, fault.Invalid, "no such version")
+	wantFault(t, err, fault.Invalid, "It has: 1.")
 
 	delayed := scheduled()
 	delayed.ActivationDelay, delayed.Declared.ActivationDelay = time.Hour, "1h"

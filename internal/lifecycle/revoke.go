@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
@@ -42,11 +44,17 @@ func (s *Service) revoke(ctx context.Context, k *keyring.Key, reasons map[int]ke
 
 // revocable refuses (fault.Invalid) to revoke a version that the key never had.
 func revocable(k *keyring.Key, reasons map[int]keyring.Reason) error {
+	var present []string
+	for _, n := range k.Numbers() {
+		if !k.Versions[n].Pending {
+			present = append(present, strconv.Itoa(n))
+		}
+	}
 	for _, n := range slices.Sorted(maps.Keys(reasons)) {
 		if v := k.Versions[n]; v == nil || v.Pending {
 			return &fault.Error{
 				Kind: fault.Invalid, Op: "revoke version", Subject: versionSubject(k.Spec.Name, n),
-				Problem: "The key has no such version.", Hint: fmt.Sprintf("It has: %v.", k.Numbers()),
+				Problem: "The key has no such version.", Hint: "It has: " + strings.Join(present, ", ") + ".",
 			}
 		}
 	}

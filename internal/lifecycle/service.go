@@ -36,6 +36,9 @@ type Config struct {
 	// NamedBy lists what else names a key and would be left without it, in words for a
 	// person ("access policy \"trading\""). It may be nil.
 	NamedBy func(ctx context.Context, key string) ([]string, error)
+	// Signing is told what a key is about to sign, and keeps it from that by an error. It may
+	// be nil.
+	Signing func(ctx context.Context, use Use) error
 }
 
 // Service performs the verbs. Its methods may be called from several goroutines;

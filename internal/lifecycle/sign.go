@@ -62,6 +62,19 @@ func (s *Service) PrepareAuditKey(ctx context.Context) error {
 	return err
 }
 
+// CheckAuditKey is PrepareAuditKey for an environment whose key is not to be made: one that
+// there is not yet is no error.
+func (s *Service) CheckAuditKey(ctx context.Context) error {
+	if stamped, err := s.Environment.Check(ctx); err != nil || !stamped {
+		return err
+	}
+	_, err := s.signer(ctx)
+	if fault.Is(err, fault.NotFound) {
+		_, err = s.auditKey(ctx)
+	}
+	return err
+}
+
 // SignAudit signs a message by the current version of the audit key, and returns that
 // version with the signature: of Ed25519, or of ECDSA with SHA-256 as ASN.1.
 func (s *Service) SignAudit(ctx context.Context, message []byte) (*keyring.Version, []byte, error) {

@@ -23,20 +23,28 @@ type Signature struct {
 	Bytes   []byte // of ECDSA r and s of equal length, see keyring.Scheme.Encoded
 }
 
+// Use is what a version of a key is about to do.
+type Use struct {
+	Key     string
+	Version int
+	Signing
+}
+
 // Signer returns the version of a key that signs now, and by which scheme: as wanted, or
 // the usual one if that is empty. Everything but NotFound that is in the way is said as
 // for Sign: a disabled or revoked key is fault.Protected, one that is not for signing, or
 // not by that scheme, is fault.Invalid. Nothing is signed.
 func (s *Service) Signer(ctx context.Context, name string, wanted keyring.Scheme, isDigest bool) (*keyring.Version, keyring.Scheme, error) {
-	k, err := s.signing(ctx, name)
+	k, err := s.Recorded(ctx, name)
 	if err != nil {
 		return nil, "", err
 	}
-	return signer(k, wanted, isDigest)
+	return SignerOf(k, wanted, isDigest)
 }
 
-// signing returns the key as recorded. The environment's own keys are nobody's to sign with.
-func (s *Service) signing(ctx context.Context, name string) (*keyring.Key, error) {
+// Recorded returns a key as its record says, for SignerOf; it is not to be changed. The
+// environment's own keys are nobody's to sign with.
+func (s *Service) Recorded(ctx context.Context, name string) (*keyring.Key, error) {
 	if err := keyring.ValidateName(name); err != nil {
 		return nil, err
 	}
@@ -49,13 +57,17 @@ func (s *Service) signing(ctx context.Context, name string) (*keyring.Key, error
 	return rec.Body, err
 }
 
-// SignerOf is Signer for a key that is going to be made.
-func SignerOf(k *keyring.Key, wanted keyring.Scheme, isDigest bool) (keyring.Scheme, error) {
-	_, scheme, err := signer(k, wanted, isDigest)
-	return scheme, err
+// NextSignerOf is SignerOf for a key that is going to be rotated: the version that signs
+// then is as the key is asked to be, whatever has become of the one before.
+func NextSignerOf(k *keyring.Key, wanted keyring.Scheme, isDigest bool) (*keyring.Version, keyring.Scheme, error) {
+	if k.Committed() && k.Tombstone == nil {
+		k = keyring.Prospective(k.Spec)
+	}
+	return SignerOf(k, wanted, isDigest)
 }
 
-func signer(k *keyring.Key, wanted keyring.Scheme, isDigest bool) (*keyring.Version, keyring.Scheme, error) {
+// SignerOf is Signer for a key that is recorded, or going to be made.
+func SignerOf(k *keyring.Key, wanted keyring.Scheme, isDigest bool) (*keyring.Version, keyring.Scheme, error) {
 	name := k.Spec.Name
 	refuse := func(kind fault.Kind, problem, hint string) (*keyring.Version, keyring.Scheme, error) {
 		return nil, "", &fault.Error{Kind: kind, Op: "sign", Subject: subject(name), Problem: problem, Hint: hint}
@@ -83,14 +95,14 @@ func signer(k *keyring.Key, wanted keyring.Scheme, isDigest bool) (*keyring.Vers
 
 // Sign has the version of a key that may sign do so, see Signer. What is signed may name
 // that version, so that compose is asked for it when it is known which one signs. That
-// the object is the recorded key is made sure of first.
+// the object is the recorded key is made sure of first, and Signing has been told.
 func (s *Service) Sign(ctx context.Context, name string, wanted keyring.Scheme, isDigest bool, compose func(*keyring.Version, keyring.Scheme) (Content, error)) (*Signature, error) {
 	defer s.lock(name)() // no rotation of this run comes between what is composed and what is signed
-	k, err := s.signing(ctx, name)
+	k, err := s.Recorded(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	v, scheme, err := signer(k, wanted, isDigest)
+	v, scheme, err := SignerOf(k, wanted, isDigest)
 	if err != nil {
 		return nil, err
 	}
@@ -106,6 +118,11 @@ func (s *Service) Sign(ctx context.Context, name string, wanted keyring.Scheme, 
 		order.Input = content.Digest
 		if want := scheme.Hash().Size(); len(order.Input) != want {
 			return nil, wrongDigest(name, scheme.Hash(), len(order.Input))
+		}
+	}
+	if s.Signing != nil {
+		if err := s.Signing(ctx, Use{Key: name, Version: v.Number, Signing: order}); err != nil {
+			return nil, err
 		}
 	}
 	made, err := s.Token.SignBy(ctx, v.Ref, order)

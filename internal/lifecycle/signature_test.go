@@ -2,6 +2,8 @@ package lifecycle_test
 
 import (
 	"bytes"
+	"context"
+	"reflect"
 	"testing"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
@@ -81,6 +83,31 @@ func TestSignReplaced(t *testing.T) {
 	m.ObjectsOf("orders", 1).Secrets = 0
 	_, err := m.Run().Sign(t.Context(), "orders", "", false, saying("m"))
 	wantFault(t, err, fault.Inconsistent, "no longer on the token")
+}
+
+// TestSigning: nothing is signed that was not told of before.
+func TestSigning(t *testing.T) {
+	m := lifecycletest.New(noon)
+	s := m.Run()
+	spec := keyring.Spec{Name: "orders", Algorithm: keyring.ECP256, Operations: keyring.Sign | keyring.Verify, Enabled: true, OnDestroy: keyring.DestroyDisables}
+	must[*keyring.Key](t)(s.Create(t.Context(), spec))
+	var told []lifecycle.Use
+	var refusal error
+	s.Signing = func(_ context.Context, use lifecycle.Use) error {
+		told = append(told, use)
+		return refusal
+	}
+	must[*lifecycle.Signature](t)(s.Sign(t.Context(), "orders", "", false, saying("m")))
+	want := lifecycle.Use{Key: "orders", Version: 1, Signing: lifecycle.Signing{Scheme: keyring.ES256, Input: []byte("m")}}
+	if len(told) != 1 || !reflect.DeepEqual(told[0], want) {
+		t.Errorf("told %+v, want %+v", told, want)
+	}
+	refusal = &fault.Error{Kind: fault.Inconsistent, Op: "use audit log", Problem: "There is none."}
+	made, err := s.Sign(t.Context(), "orders", "", false, saying("m"))
+	wantFault(t, err, fault.Inconsistent, "There is none.")
+	if made != nil {
+		t.Error("it was signed all the same")
+	}
 }
 
 func TestVersionScheme(t *testing.T) {

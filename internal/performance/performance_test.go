@@ -15,7 +15,7 @@ import (
 func TestFigures(t *testing.T) {
 	table := os.Getenv("BENCH")
 	rows := map[string]func() []row{"full": full, "quick": quick, "": counted}[table]()
-	r := report{facts: facts()}
+	r := report{machine: machine(), commit: line("git", "describe", "--always", "--dirty")}
 	l := newLab(t)
 	for _, row := range rows {
 		t.Run(row.name(), func(t *testing.T) {
@@ -74,6 +74,7 @@ func (r row) name() string { return r.figure + "/" + r.size }
 func (r row) measure(t *testing.T, l *lab) figure {
 	t.Helper()
 	race := r.prepare(t, l)
+	f := figure{row: r, begun: time.Now(), load: load()}
 	var ours, baseline []float64
 	for range r.rounds {
 		if race.baseline != nil {
@@ -81,7 +82,7 @@ func (r row) measure(t *testing.T, l *lab) figure {
 		}
 		ours = append(ours, race.ours())
 	}
-	f := figure{row: r, ours: median(ours)}
+	f.ours = median(ours)
 	if race.baseline != nil {
 		f.baseline = median(baseline)
 	}
@@ -100,6 +101,8 @@ func median(list []float64) float64 {
 // figure is what came of a row.
 type figure struct {
 	row
+	begun          time.Time
+	load           string // when it began
 	ours, baseline float64
 	remark         string
 }

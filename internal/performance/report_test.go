@@ -14,7 +14,8 @@ import (
 
 // report is the table, and the facts that it has to be read with.
 type report struct {
-	facts   []string
+	machine []string // what it was measured on
+	commit  string
 	figures []figure
 }
 
@@ -28,21 +29,28 @@ func (r *report) add(f figure, took time.Duration) {
 // environment names.
 func (r *report) write(t *testing.T) {
 	t.Helper()
-	fmt.Println("\n" + r.markdown())
+	fmt.Println("\n" + list(r.machine) + "\n" + tableHead + r.lines())
 	if path := os.Getenv("BENCH_CSV"); path != "" {
 		r.writeCSV(t, path)
 	}
 	if path := os.Getenv("BENCH_GUIDE"); path != "" {
-		insert(t, path, r.markdown())
+		r.publish(t, path)
 	}
 }
 
-func (r *report) markdown() string {
+// list is the facts as they stand above a table.
+func list(facts []string) string {
 	var b strings.Builder
-	for _, fact := range r.facts {
+	for _, fact := range facts {
 		fmt.Fprintf(&b, "* %s\n", fact)
 	}
-	b.WriteString("\n| figure | size | measured | baseline | ratio | target | met | rounds |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
+	return b.String()
+}
+
+const tableHead = "| figure | size | measured | baseline | ratio | target | met | rounds | when |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+
+func (r *report) lines() string {
+	var b strings.Builder
 	for _, f := range r.figures {
 		baseline, ratio, met := "–", "–", "–"
 		if f.baseline != 0 {
@@ -55,7 +63,8 @@ func (r *report) markdown() string {
 		if f.remark != "" {
 			measured += " (" + f.remark + ")"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %d |\n", f.figure, f.size, measured, baseline, ratio, f.limit, met, f.rounds)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %d | %s, commit %s, load %s |\n",
+			f.figure, f.size, measured, baseline, ratio, f.limit, met, f.rounds, f.begun.UTC().Format(time.DateOnly), r.commit, f.load)
 	}
 	return b.String()
 }
@@ -86,28 +95,6 @@ func (r *report) writeCSV(t *testing.T, path string) {
 	}
 }
 
-// The lines that the table goes between.
-const (
-	begin = "<!-- figures: written by `make bench` -->\n"
-	end   = "<!-- /figures -->\n"
-)
-
-func insert(t *testing.T, path, table string) {
-	t.Helper()
-	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(string(content), begin)
-	_, after, closed := strings.Cut(rest, end)
-	if !ok || !closed {
-		t.Fatalf("%s has no place for the table: it wants the lines %q and %q", path, begin, end)
-	}
-	if err := os.WriteFile(path, []byte(before+begin+"\n"+table+"\n"+end+after), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func yesNo(b bool) string {
 	if b {
 		return "yes"
@@ -129,15 +116,20 @@ func quantity(v float64, unit string) string {
 	return strings.TrimSpace(strconv.FormatFloat(v, 'f', decimals, 64) + " " + unit)
 }
 
-// facts describe the machine, and what else it does.
-func facts() []string {
+// machine describes what is measured on.
+func machine() []string {
 	return []string{
 		fmt.Sprintf("%d × %s, %s", runtime.NumCPU(), field("/proc/cpuinfo", "model name"), field("/proc/meminfo", "MemTotal")),
-		fmt.Sprintf("Linux %s, load %s when it began (/proc/loadavg)", line("uname", "-r"), strings.TrimSpace(content("/proc/loadavg"))),
+		"Linux " + line("uname", "-r"),
 		fmt.Sprintf("%s, SoftHSM %s with its tokens in memory, %s", line(os.Getenv("TF_ACC_TERRAFORM_PATH"), "version"),
 			line("softhsm2-util", "--version"), runtime.Version()),
-		fmt.Sprintf("%s, commit %s", time.Now().UTC().Format(time.RFC3339), line("git", "describe", "--always", "--dirty")),
 	}
+}
+
+// load is how many processes were at work in the last minute.
+func load() string {
+	first, _, _ := strings.Cut(content("/proc/loadavg"), " ")
+	return first
 }
 
 // field is the value of a line "name: value".

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/objectvalidator"
-	"github.com/hashicorp/terraform-plugin-framework-validators/setvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
@@ -118,7 +117,7 @@ func namesAttribute(description string) schema.SetAttribute {
 
 func conditionBlock() schema.SingleNestedBlock {
 	// An empty list would have to mean "from nowhere", and was probably not meant at all.
-	some := []validator.Set{noNulls{}, setvalidator.SizeAtLeast(1)}
+	some := []validator.Set{noNulls{}, notEmpty{}}
 	return schema.SingleNestedBlock{
 		MarkdownDescription: "Narrows the statement to some requests; all that is given has to hold. Default: all requests. What is not known of a request gets nothing permitted: a condition about it does not hold where the effect is `permit`, and holds where it is `forbid`.",
 		Attributes: map[string]schema.Attribute{

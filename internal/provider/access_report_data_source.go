@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
@@ -36,7 +35,7 @@ func (d *accessReportDataSource) Schema(_ context.Context, _ datasource.SchemaRe
 			"A grant is listed if some version of the credential that is accepted now may do it with some version of the key. With `owner` the report is about that owner alone.",
 		Attributes: map[string]schema.Attribute{
 			"owner": schema.StringAttribute{
-				Optional: true, Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
+				Optional: true, Validators: []validator.String{notEmpty{}},
 				MarkdownDescription: "Only credentials of this owner. Default: all. An owner without credentials has an empty report.",
 			},
 			"grants": schema.ListNestedAttribute{

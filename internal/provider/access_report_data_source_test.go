@@ -112,7 +112,7 @@ func TestAccessReportOfWhatIsLeft(t *testing.T) {
 
 func TestAccessReportRefuses(t *testing.T) {
 	_, diagnostics := newDesk(t).serve(t).ask(t, "hsm_access_report", values{"owner": ""})
-	wantDiagnostic(t, diagnostics, "owner", "ERROR", "at least 1")
+	wantDiagnostic(t, diagnostics, "owner", "ERROR", "is empty", "leave it out")
 	d := newDesk(t)
 	d.m.Stamp = "prod"
 	for name, config := range map[string]values{"hsm_access_report": {}, "hsm_access": question()} {

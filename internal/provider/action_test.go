@@ -146,7 +146,7 @@ func TestActionsRefuse(t *testing.T) {
 		"rotate, no such key":         {"hsm_rotate_key", values{"key_id": "nobody"}, []string{"not found", "no key of this name"}},
 		"revoke, a strange reason":    {"hsm_revoke_key_version", values{"key_id": "orders", "version": 1, "reason": "lost"}, []string{"key_compromise"}},
 		"revoke, no version":          {"hsm_revoke_key_version", values{"key_id": "orders", "version": 0, "reason": "superseded"}, []string{"at least 1"}},
-		"revoke, no such version":     {"hsm_revoke_key_version", values{"key_id": "orders", "version": 9, "reason": "superseded"}, []string{"no such version", "[1]"}},
+		"revoke, no such version":     {"hsm_revoke_key_version", values{"key_id": "orders", "version": 9, "reason": "superseded"}, []string{"no such version", "It has: 1."}},
 		"revoke, the derivation key":  {"hsm_revoke_key_version", values{"key_id": ".derivation", "version": 1, "reason": "superseded"}, []string{"1 to 63 letters"}},
 		"revoke, a key that is not":   {"hsm_revoke_key_version", values{"key_id": "nobody", "version": 1, "reason": "superseded"}, []string{"no key of this name"}},
 		"rotate, without a key's id ": {"hsm_rotate_key", values{}, []string{"key_id"}},

@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -11,14 +10,14 @@ import (
 
 // auditBlock is the provider's block audit.
 func auditBlock() schema.Block {
-	notEmpty := []validator.String{stringvalidator.LengthAtLeast(1)}
+	some := []validator.String{notEmpty{}}
 	return schema.SingleNestedBlock{
 		MarkdownDescription: "The audit log: every change, every refusal and every failed login of this environment, in a Merkle tree whose head is signed by a key in the HSM. " +
 			"See the [guide](guides/audit.md). With a log nothing is changed on the token that is not written down first; without, each record on the token " +
 			"still holds its own history. Default: there is no log.",
 		Attributes: map[string]schema.Attribute{
 			"directory": schema.StringAttribute{
-				Optional: true, Validators: notEmpty,
+				Optional: true, Validators: some,
 				MarkdownDescription: "Directory of the log; it is made if it is not there. All runs of an environment have to use the same one. " +
 					"Environment variable: `HSM_AUDIT_DIRECTORY`. Required, here or there.",
 			},
@@ -28,15 +27,15 @@ func auditBlock() schema.Block {
 				"and that it cannot be reached is a warning. Default: no mirror.",
 			NestedObject: schema.NestedBlockObject{Attributes: map[string]schema.Attribute{
 				"syslog": schema.StringAttribute{
-					Optional: true, Validators: notEmpty,
+					Optional: true, Validators: some,
 					MarkdownDescription: "A syslog receiver (RFC 5424) as a URL: `unix:///dev/log`, `udp://host:514`, `tcp://host:601` (RFC 6587, octet counting) or `tls://host:6514` (RFC 5425). Required, unless there is a `file`.",
 				},
 				"file": schema.StringAttribute{
-					Optional: true, Validators: notEmpty,
+					Optional: true, Validators: some,
 					MarkdownDescription: "Instead of `syslog`, a file that lines are appended to for a log shipper to follow; the shipper, or logrotate, may rename it. Required, unless there is a `syslog`.",
 				},
 				"ca_file": schema.StringAttribute{
-					Optional: true, Validators: notEmpty,
+					Optional: true, Validators: some,
 					MarkdownDescription: "For `tls://`, a file with the PEM certificates that sign the receiver's. Default: those that the system trusts.",
 				},
 			}},

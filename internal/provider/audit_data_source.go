@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
@@ -34,7 +35,7 @@ func (d *auditDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, 
 	}
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "The audit log's newest checkpoint, to be published where nobody who could change the log can change it too, and the last events of a key. " +
-			"The provider has to be configured with `audit`. The signature is checked; the records are not: that is done by `terraform-provider-hsm audit verify`.\n\n" +
+			"The provider has to be configured with `audit`. The signature is checked, and a log that is not as it was left is a warning; the records are not checked one by one: that is done by `terraform-provider-hsm audit verify`.\n\n" +
 			"What an apply itself does is in the checkpoint that is signed at its end, so it shows from the next plan on.",
 		Attributes: map[string]schema.Attribute{
 			"key": schema.StringAttribute{
@@ -98,7 +99,28 @@ func (d *auditDataSource) Read(ctx context.Context, req datasource.ReadRequest, 
 		report(&resp.Diagnostics, err)
 		return
 	}
+	d.client.warnOfLog(ctx, services.Audit, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
+}
+
+// warnOfLog warns of a log that is not as it was left, so that nobody publishes the checkpoint
+// of one as if it were.
+func (c *client) warnOfLog(ctx context.Context, a Audit, diags *diag.Diagnostics) {
+	begun, err := a.Log.Examine(ctx)
+	behind := ""
+	if err == nil && begun {
+		var view *audit.View
+		if view, err = audit.OpenView(a.Directory); err == nil {
+			behind, err = audit.Unsigned(view, a.Log.Own)
+		}
+	}
+	if err != nil {
+		_, detail := explain(err)
+		c.warnOnce(diags, "The audit log is not as it was left", detail)
+	}
+	if behind != "" {
+		c.warnOnce(diags, "The audit log is not as it was left", behind+"\n\nLook into it with `terraform-provider-hsm audit verify`.")
+	}
 }
 
 // read fills in what the log says. A log that there is not yet is one without records.

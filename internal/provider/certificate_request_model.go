@@ -40,8 +40,14 @@ type subjectModel struct {
 
 // asks reports whether two models request the same of the same key.
 func (m certificateRequestModel) asks(other certificateRequestModel) bool {
-	return m.KeyID.Equal(other.KeyID) && m.Subject.Equal(other.Subject) && m.DNSNames.Equal(other.DNSNames) && m.IPAddresses.Equal(other.IPAddresses) &&
-		m.URIs.Equal(other.URIs) && m.AllowedUses.Equal(other.AllowedUses)
+	return m.KeyID.Equal(other.KeyID) && m.Subject.Equal(other.Subject) && sameList(m.DNSNames, other.DNSNames) && sameList(m.IPAddresses, other.IPAddresses) &&
+		sameList(m.URIs, other.URIs) && sameList(m.AllowedUses, other.AllowedUses)
+}
+
+// sameList reports whether two lists ask for the same: an empty one asks for nothing, as none does.
+func sameList(a, b types.List) bool {
+	none := func(l types.List) bool { return !l.IsUnknown() && len(l.Elements()) == 0 }
+	return a.Equal(b) || none(a) && none(b)
 }
 
 // spec is what is requested, of what is known of it; what is wrong with it is reported.

@@ -2,6 +2,8 @@ package provider
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -10,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/keystead/terraform-provider-hsm/internal/certrequest"
+	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
 	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
 )
@@ -19,6 +22,7 @@ type certificateRequestResource struct{ client *client }
 
 var (
 	_ resource.ResourceWithConfigure      = (*certificateRequestResource)(nil)
+	_ resource.ResourceWithImportState    = (*certificateRequestResource)(nil)
 	_ resource.ResourceWithModifyPlan     = (*certificateRequestResource)(nil)
 	_ resource.ResourceWithValidateConfig = (*certificateRequestResource)(nil)
 )
@@ -61,7 +65,8 @@ func (r *certificateRequestResource) Update(ctx context.Context, req resource.Up
 	}
 }
 
-// Read finds out whether another version is current. Whatever has become of the key, the
+// Read finds out whether another version is current, or one of that number that is another
+// key: of another token, or made anew under the same name. Whatever has become of the key, the
 // request stays: it was made.
 func (r *certificateRequestResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	if !r.client.isReady() {
@@ -77,7 +82,7 @@ func (r *certificateRequestResource) Read(ctx context.Context, req resource.Read
 	v, _, err := services.Keys.Signer(ctx, m.KeyID.ValueString(), "", false)
 	switch {
 	case err == nil:
-		m.RenewalDue = types.BoolValue(int64(v.Number) != m.Version.ValueInt64())
+		m.RenewalDue = types.BoolValue(int64(v.Number) != m.Version.ValueInt64() || !certrequest.IsOf(m.PEM.ValueString(), v.PublicKey))
 	case isRefusal(err):
 		m.RenewalDue = types.BoolValue(false)
 	default:
@@ -89,6 +94,14 @@ func (r *certificateRequestResource) Read(ctx context.Context, req resource.Read
 
 // Delete forgets the request: there is nothing of it on the token.
 func (r *certificateRequestResource) Delete(context.Context, resource.DeleteRequest, *resource.DeleteResponse) {
+}
+
+// ImportState says that there is nothing to import.
+func (r *certificateRequestResource) ImportState(_ context.Context, _ resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	report(&resp.Diagnostics, &fault.Error{
+		Kind: fault.Unsupported, Op: "import request for a certificate", Problem: "A request is in the state alone, so that there is nothing to import.",
+		Hint: "Declare the resource without importing it: the apply makes a request, and what was made before stays valid. Import the key if it is not in the state.",
+	})
 }
 
 // sign makes the request.
@@ -122,6 +135,6 @@ func (r *certificateRequestResource) sign(ctx context.Context, m *certificateReq
 		return
 	}
 	tflog.Debug(ctx, "signed a request for a certificate", map[string]any{"key": name, "version": v.Number})
-	m.ID, m.PEM, m.RenewalDue = m.KeyID, types.StringValue(pem), types.BoolValue(false)
+	m.ID, m.PEM, m.RenewalDue = types.StringValue(fmt.Sprintf("%x", sha256.Sum256([]byte(pem)))), types.StringValue(pem), types.BoolValue(false)
 	m.Version, m.Algorithm = types.Int64Value(int64(v.Number)), types.StringValue(string(scheme))
 }

@@ -34,7 +34,7 @@ type Audit struct {
 	Keys      AuditKeys
 	Directory string
 	// Rotate makes the next version of the key that signs the log.
-	Rotate func(ctx context.Context) (version int, err error)
+	Rotate func(ctx context.Context, reason string) (version int, err error)
 }
 
 // AuditKeys are the keys that sign the log.

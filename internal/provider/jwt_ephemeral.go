@@ -38,7 +38,7 @@ func (e *jwtEphemeral) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp
 		"claims": schema.StringAttribute{
 			Required: true,
 			MarkdownDescription: "The claims, a JSON object: `jsonencode({ iss = \"…\", sub = \"…\", aud = \"…\" })`. `iat`, `nbf` and `exp` are set when the token " +
-				"is signed, and must not be among them.",
+				"is signed, and must not be among them; `nbf` is a minute before `iat`, for verifiers whose clock is behind. `iss`, `sub` and `jti` are strings, `aud` is one or a list of them.",
 		},
 		"valid_for": schema.StringAttribute{
 			Optional: true, MarkdownDescription: "How long the token is valid, in whole seconds: from `1s` to `1h`. Default: `5m`.",
@@ -52,7 +52,8 @@ func (e *jwtEphemeral) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp
 			"Whoever knows `jwks` of the key's `hsm_key_rotation` can verify it, also while and after the key is rotated with an overlap.\n\n" +
 			"Terraform keeps it in no plan and in no state. It opens it at plan and once more at apply, so that each has a token of its own. " +
 			"While the plan is about to make the key, the token is known only after apply.\n\n" +
-			"Every plan opens it, also one that destroys. So take the block out, or give it `count = 0`, when its key is disabled or has come to its end.",
+			"Every plan opens it, also one that rotates or destroys. So say `version = hsm_key_rotation.example.version`, with which the plan that replaces a revoked or lost version waits for the new one; and " +
+			"take the block out, or give it `count = 0`, when its key is disabled or has come to its end.",
 		Attributes: attributes,
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/keystead/terraform-provider-hsm/internal/credential"
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
+	"github.com/keystead/terraform-provider-hsm/internal/lifecycle"
 )
 
 // importModel is the argument import of hsm_key. The material is in the configuration
@@ -40,13 +41,13 @@ func importAttribute() schema.SingleNestedAttribute {
 		Optional: true,
 		MarkdownDescription: "Bring your own key: the key is not generated in the HSM but made elsewhere, wrapped for a key of this HSM, and unwrapped inside it " +
 			"(`C_UnwrapKey`). In clear it is never outside the HSM again, and never in the provider; its version says `local = false`. It is not extractable. " +
-			"Possible for every algorithm but `ED25519` and `ED448`. How to wrap is in the guide *Bring your own key*.\n\n" +
+			"Possible for every algorithm but `ED25519` and `ED448`. How to wrap is in the guide *Bring your own key*. " +
 			"Later versions are generated in the HSM if an `hsm_key_rotation` makes them, or come with a new `wrapped_material_wo_version`. Adding the block to a key that exists is the " +
 			"same: a next version. Removing it changes nothing about the key. Default: the key is generated in the HSM.",
 		Attributes: map[string]schema.Attribute{
 			"wrapped_material_wo": schema.StringAttribute{
 				Optional: true, WriteOnly: true, Sensitive: true, Validators: []validator.String{materialValidator{}},
-				MarkdownDescription: "The wrapped key, in base64. Write-only: it is in no plan and no state. Required in the run that takes it in, and may be left out afterwards. " +
+				MarkdownDescription: "The wrapped key, in base64. Write-only: it is in no plan and no state. Required in the run that takes it in, and may be left out afterwards; a plan that would take in something and has none, as one that replaces the key by a change of `name`, is refused. " +
 					"A secret key is wrapped as it is, a private key as PKCS#8 in DER.",
 			},
 			"wrapped_material_wo_version": schema.Int64Attribute{
@@ -106,11 +107,38 @@ func takesIn(prior, plan types.Object) bool {
 	return !version(plan).Equal(version(prior))
 }
 
+// checkImport refuses, while nothing is changed yet, to take in what cannot be taken in: the
+// apply would have removed the key that is replaced before it found out.
+func (r *keyResource) checkImport(ctx context.Context, config tfsdk.Config, plan keyModel, diags *diag.Diagnostics) {
+	if plan.Import.IsNull() || plan.Import.IsUnknown() {
+		return
+	}
+	var material types.String
+	diags.Append(config.GetAttribute(ctx, pathImport.AtName("wrapped_material_wo"), &material)...)
+	if material.IsNull() {
+		report(diags, lifecycle.NoMaterial(plan.Name.ValueString()), pathImport.AtName("wrapped_material_wo"))
+	}
+	if !r.client.isReady() || !plan.isSpecified() || diags.HasError() {
+		return
+	}
+	ctx, services := r.client.begin(ctx, diags)
+	defer r.client.finish(diags)
+	spec := plan.spec(ctx, diags)
+	planned, isPlanned := r.client.planned(spec.Import.WrappingKey)
+	if isPlanned && planned == nil { // not everything is known of it yet
+		return
+	}
+	report(diags, services.Keys.CheckImport(ctx, spec, planned), pathImport.AtName("wrapping_key_id"))
+}
+
+// pathImport is the argument.
+var pathImport = path.Root("import")
+
 // materialIn reads the wrapped material, which only the configuration has; nil if it is
 // not there.
 func materialIn(ctx context.Context, config tfsdk.Config, diags *diag.Diagnostics) []byte {
 	var text types.String
-	diags.Append(config.GetAttribute(ctx, path.Root("import").AtName("wrapped_material_wo"), &text)...)
+	diags.Append(config.GetAttribute(ctx, pathImport.AtName("wrapped_material_wo"), &text)...)
 	material, err := base64.StdEncoding.DecodeString(text.ValueString())
 	if err != nil {
 		report(diags, noBase64())

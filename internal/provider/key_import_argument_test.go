@@ -96,30 +96,68 @@ func TestImportedKeyIsRestored(t *testing.T) {
 
 // What cannot be taken in is an error without a state, and leaves no key.
 func TestImportRefuses(t *testing.T) {
+	m := withTransportKey(t)
+	c := newKey(t, m)
+	config := with(keyConfig, "import", with(importConfig, "wrapped_material_wo", "AAAA"))
+	planned := c.plan(t, "hsm_key", nil, config)
+	noErrors(t, planned.diagnostics)
+	state, diagnostics := c.try(nil, planned.values, config)
+	wantDiagnostic(t, diagnostics, "", "does not open")
+	if state != nil || len(m.Objects) != 1 {
+		t.Errorf("the state is %v, and there are %d keys", state, len(m.Objects))
+	}
+	if text := showAll(diagnostics); strings.Contains(text, "AAAA") {
+		t.Errorf("the material is in what the user reads:\n%s", text)
+	}
+}
+
+// What is known at plan to fail is refused there, also where it is to replace a key or to be
+// the next version: that one is still there then.
+func TestImportRefusedAtPlan(t *testing.T) {
+	m := withTransportKey(t)
+	c := newKey(t, m)
+	open := with(keyConfig, "deletion_protection", false, "on_destroy", "destroy")
+	c.apply(with(open, "import", importConfig))
 	for name, test := range map[string]struct {
-		change []any
-		says   []string
+		change    []any
+		attribute string
+		says      []string
 	}{
-		"without material":    {[]any{"wrapped_material_wo", nil}, []string{"There is no material", "wrapped_material_wo"}},
-		"foreign material":    {[]any{"wrapped_material_wo", "AAAA"}, []string{"does not open"}},
-		"no such key":         {[]any{"wrapping_key_id", "nobody"}, []string{`no key "nobody"`, "unwrap"}},
-		"a key that does not": {[]any{"mechanism", "RSA_AES_KEY_WRAP"}, []string{"no version that may unwrap"}},
+		"without material":    {[]any{"wrapped_material_wo", nil}, "wrapped_material_wo", []string{"There is no material", "wrapped_material_wo"}},
+		"no such key":         {[]any{"wrapping_key_id", "nobody"}, "wrapping_key_id", []string{`no key "nobody"`, "unwrap"}},
+		"a key that does not": {[]any{"mechanism", "RSA_AES_KEY_WRAP"}, "", []string{"no version that may unwrap"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := withTransportKey(t)
-			c := newKey(t, m)
-			config := with(keyConfig, "import", with(importConfig, test.change...))
-			planned := c.plan(t, "hsm_key", nil, config)
-			state, diagnostics := c.try(nil, planned.values, config)
-			wantDiagnostic(t, diagnostics, "", test.says...)
-			if state != nil || len(m.Objects) != 1 {
-				t.Errorf("the state is %v, and there are %d keys", state, len(m.Objects))
-			}
-			if text := showAll(diagnostics); strings.Contains(text, wrappedOrders) {
-				t.Errorf("the material is in what the user reads:\n%s", text)
+			changed := with(importConfig, test.change...)
+			for what, plan := range map[string]plan{
+				"create":  newKey(t, m).plan(t, "hsm_key", nil, with(open, "name", "sales", "import", changed)),
+				"replace": newKey(t, m).plan(t, "hsm_key", c.state, with(open, "name", "sales", "import", changed)),
+				"renew":   newKey(t, m).plan(t, "hsm_key", c.state, with(open, "import", with(changed, "wrapped_material_wo_version", 2))),
+			} {
+				t.Log(what)
+				wantDiagnostic(t, plan.diagnostics, test.attribute, append(test.says, "ERROR")...)
 			}
 		})
 	}
-	c := newKey(t, withTransportKey(t))
-	wantDiagnostic(t, c.plan(t, "hsm_key", nil, with(keyConfig, "import", with(importConfig, "mechanism", "RSA_AES_KEY_WRAP"))).diagnostics, "", "no version that may unwrap")
+	c.settled(with(open, "import", stored(importConfig)))
+	noErrors(t, newKey(t, m).plan(t, "hsm_key", c.state, with(open, "name", "sales", "import", with(importConfig, "wrapped_material_wo", unknown))).diagnostics)
+}
+
+// A wrapping key that the same run makes will do, if it may unwrap; one that the same run
+// switches off will not.
+func TestImportByPlannedKey(t *testing.T) {
+	m := lifecycletest.New(newYear)
+	c := newKey(t, m)
+	transport := values{"name": "transport", "algorithm": "AES_256", "operations": []any{"unwrap"}}
+	config := with(keyConfig, "import", importConfig)
+	noErrors(t, c.plan(t, "hsm_key", nil, transport).diagnostics)
+	noErrors(t, c.plan(t, "hsm_key", nil, config).diagnostics)
+	c = newKey(t, m)
+	noErrors(t, c.plan(t, "hsm_key", nil, with(transport, "operations", []any{"encrypt"})).diagnostics)
+	wantDiagnostic(t, c.plan(t, "hsm_key", nil, config).diagnostics, "wrapping_key_id", "no version that may unwrap", "ERROR")
+
+	c.apply(transport)
+	wrapping := newKey(t, m)
+	noErrors(t, wrapping.plan(t, "hsm_key", c.state, with(transport, "enabled", false)).diagnostics)
+	wantDiagnostic(t, wrapping.plan(t, "hsm_key", nil, config).diagnostics, "wrapping_key_id", "no version that may unwrap", "ERROR")
 }

@@ -61,6 +61,9 @@ func (r *keyResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReq
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 	if !resp.Diagnostics.HasError() && (prior == nil || !resp.Plan.Raw.Equal(req.State.Raw)) {
 		r.check(ctx, *plan, &resp.Diagnostics)
+		if prior == nil || !plan.Name.Equal(prior.Name) || takesIn(prior.Import, plan.Import) {
+			r.checkImport(ctx, req.Config, *plan, &resp.Diagnostics)
+		}
 		r.foresee(ctx, prior, plan, &resp.Diagnostics)
 	}
 }
@@ -102,7 +105,8 @@ func (r *keyResource) foresee(ctx context.Context, prior, plan *keyModel, diags 
 	case isNew:
 		key = keyring.Prospective(plan.spec(ctx, diags))
 		r.client.expectKey(name, key)
-	case start.Key(name) != nil && (!plan.Tags.Equal(prior.Tags) || !plan.Enabled.Equal(prior.Enabled) || !plan.Operations.Equal(prior.Operations)):
+	case start.Key(name) != nil && (!plan.Tags.Equal(prior.Tags) || !plan.Enabled.Equal(prior.Enabled) || !plan.Operations.Equal(prior.Operations) ||
+		!plan.Algorithm.Equal(prior.Algorithm)):
 		key = start.Key(name).Clone()
 		key.Ask(plan.spec(ctx, diags))
 	}

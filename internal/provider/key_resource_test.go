@@ -56,7 +56,7 @@ func TestKeyValidation(t *testing.T) {
 		"null beside":          {with(keyConfig, "operations", []any{"sign"}, "tags", values{"a": nil}), "tags", []string{`tags["a"] is null`}},
 		"mechanism of null":    {with(keyConfig, "allowed_mechanisms", []any{"CKM_ECDSA", nil}), "allowed_mechanisms", []string{"An element of allowed_mechanisms is null"}},
 		"malformed mechanism":  {with(keyConfig, "allowed_mechanisms", []any{"ECDSA"}), "allowed_mechanisms", []string{`"ECDSA"`, "CKM_ECDSA"}},
-		"no mechanism":         {with(keyConfig, "allowed_mechanisms", []any{}), "allowed_mechanisms", []string{"at least 1"}},
+		"no mechanism":         {with(keyConfig, "allowed_mechanisms", []any{}), "allowed_mechanisms", []string{"is empty", "leave it out"}},
 		"unknown on_destroy":   {with(keyConfig, "on_destroy", "delete"), "on_destroy", []string{"retain"}},
 		"import by nothing":    {with(keyConfig, "import", with(importConfig, "mechanism", "PGP")), "import", []string{"RSA_OAEP"}},
 		"import of no base64":  {with(keyConfig, "import", with(importConfig, "wrapped_material_wo", "secret!")), "import", []string{"not base64"}},

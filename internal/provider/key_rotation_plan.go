@@ -22,7 +22,9 @@ func (r *keyRotationResource) ModifyPlan(ctx context.Context, req resource.Modif
 	}
 	if req.State.Raw.IsNull() {
 		r.guard(ctx, &resp.Diagnostics)
-		return // every computed attribute is unknown already
+		// Every other computed attribute is unknown already.
+		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("superseded"), false)...)
+		return
 	}
 	var plan, prior keyRotationModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
@@ -191,10 +193,12 @@ func (m *keyRotationModel) openVersions() {
 	m.TrustedPublicKeys, m.Versions = types.MapUnknown(types.StringType), types.MapUnknown(versionType())
 }
 
-// leaveOpen marks every computed attribute as known only after apply.
+// leaveOpen marks every computed attribute as known only after apply, but for what is
+// certain: a new instance is in charge. Which version it makes or takes over, and whether
+// the next is due already, is found on the token.
 func (m *keyRotationModel) leaveOpen() {
 	m.openVersions()
-	m.ID, m.Superseded, m.PendingTransitions = types.StringUnknown(), types.BoolUnknown(), types.ListUnknown(types.StringType)
+	m.ID, m.Superseded, m.PendingTransitions = types.StringUnknown(), types.BoolValue(false), types.ListUnknown(types.StringType)
 }
 
 // settle completes a plan: what was planned stays word for word, and what was

@@ -80,7 +80,7 @@ var (
 	}
 	everything = []string{
 		"id", "jwks", "pending_transitions", "previous_version", "public_key_jwk", "public_key_pem", "rotate_at", "rotated_at", "rotation_due",
-		"superseded", "trusted_public_keys", "version", "versions",
+		"trusted_public_keys", "version", "versions",
 	}
 )
 
@@ -104,7 +104,7 @@ func TestRotationPlan(t *testing.T) {
 		"superseded has no steps":   {prior: with(superseded, "pending_transitions", []any{"retire 1"}), config: rotationConfig},
 		"superseded and revoked":    {prior: with(superseded, "revoke", values{"1": "superseded"}), config: with(rotationConfig, "revoke", values{"1": "superseded"})},
 		"superseded, other overlap": {prior: superseded, config: with(rotationConfig, "overlap", "1h"), changed: []string{"overlap"}},
-		"superseded and let go of":  {prior: superseded, config: with(rotationConfig, "key_id", "invoices", "revoke", values{"1": "superseded"}), changed: and(everything, "key_id", "revoke"), replace: []string{"key_id"}},
+		"superseded and let go of":  {prior: superseded, config: with(rotationConfig, "key_id", "invoices", "revoke", values{"1": "superseded"}), changed: and(everything, "key_id", "revoke", "superseded"), replace: []string{"key_id"}},
 		"watched value changes":     {prior: watching, config: with(rotationConfig, "rotate_when_changed", values{"algorithm": "RSA_2048"}), changed: and(everything, "rotate_when_changed"), replace: []string{"rotate_when_changed"}},
 		"watched value not known":   {prior: watching, config: with(rotationConfig, "rotate_when_changed", values{"algorithm": unknown}), changed: and(everything, "rotate_when_changed"), replace: []string{"rotate_when_changed"}},
 		"another value watched too": {prior: watching, config: with(rotationConfig, "rotate_when_changed", values{"algorithm": "EC_P256", "b": "c"}), changed: and(everything, "rotate_when_changed"), replace: []string{"rotate_when_changed"}},
@@ -174,6 +174,9 @@ func TestRotationPlanIsComputed(t *testing.T) {
 		if p.values[name] != unknown {
 			t.Errorf("on creation %s is planned as %v", name, p.values[name])
 		}
+	}
+	if p.values["superseded"] != false { // a new instance is in charge
+		t.Errorf("on creation superseded is planned as %v", p.values["superseded"])
 	}
 	if p.values["retire_action"] != "disable" {
 		t.Errorf("retire_action is planned as %v", p.values["retire_action"])

@@ -50,7 +50,7 @@ func (r *keyResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *
 			},
 			"allowed_mechanisms": schema.SetAttribute{
 				Optional: true, ElementType: types.StringType,
-				Validators: []validator.Set{noNulls{}, setvalidator.SizeAtLeast(1), setvalidator.ValueStringsAre(mechanismValidator{})},
+				Validators: []validator.Set{noNulls{}, notEmpty{}, setvalidator.ValueStringsAre(mechanismValidator{})},
 				MarkdownDescription: "Names of the PKCS#11 mechanisms that the key may be used with (`CKA_ALLOWED_MECHANISMS`), for example " +
 					"`CKM_ECDSA`. Not every token can restrict a key so. Default: all." + nextVersion,
 			},

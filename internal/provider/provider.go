@@ -16,7 +16,6 @@ import (
 	"github.com/keystead/terraform-provider-hsm/internal/secret"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
-	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
@@ -53,7 +52,7 @@ func (p *hsmProvider) Metadata(_ context.Context, _ provider.MetadataRequest, re
 }
 
 func (p *hsmProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *provider.SchemaResponse) {
-	notEmpty := []validator.String{stringvalidator.LengthAtLeast(1)}
+	some := []validator.String{notEmpty{}}
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Runs the life of cryptographic keys inside a PKCS#11 hardware security module (HSM): keys are generated in the " +
 			"token and never leave it, their versions are tracked, and they are rotated with an overlap that the HSM enforces.\n\n" +
@@ -70,20 +69,20 @@ func (p *hsmProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *
 					"Environment variable: `HSM_URI`. Default: the token is selected by `module_path` and the arguments beside it.",
 			},
 			"module_path": schema.StringAttribute{
-				Optional: true, Validators: notEmpty,
+				Optional: true, Validators: some,
 				MarkdownDescription: "Path of the PKCS#11 module, the shared library of the HSM's vendor. Required, unless `uri` has a `module-path`.",
 			},
 			"module_parameters": schema.StringAttribute{
-				Optional: true, Validators: notEmpty,
+				Optional: true, Validators: some,
 				MarkdownDescription: "Text that the module is initialised with (`pReserved` of `C_Initialize`). Hardly any module takes one; NSS softokn is told in it where its database is: " +
 					"`configdir='sql:/path'`. All provider blocks of a module have to give the same. Default: none.",
 			},
 			"token_label": schema.StringAttribute{
-				Optional: true, Validators: notEmpty,
+				Optional: true, Validators: some,
 				MarkdownDescription: "Label of the token. Default: any.",
 			},
 			"token_serial": schema.StringAttribute{
-				Optional: true, Validators: notEmpty,
+				Optional: true, Validators: some,
 				MarkdownDescription: "Serial number of the token, as the token reports it. Default: any.",
 			},
 			"slot_id": schema.Int64Attribute{
@@ -91,19 +90,19 @@ func (p *hsmProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *
 				MarkdownDescription: "Number of the slot that the token is in. Some modules number their slots anew each time; prefer label or serial. Default: any.",
 			},
 			"pin": schema.StringAttribute{
-				Optional: true, Sensitive: true, Validators: notEmpty,
+				Optional: true, Sensitive: true, Validators: some,
 				MarkdownDescription: "The user PIN. It is tried once: a wrong PIN fails every operation of the run, so that no run can lock the token. " +
 					"Environment variable: `HSM_PIN`. Prefer that, or a `pin-source` in `uri`: " +
 					"Terraform saves a PIN that is written here, or comes from a variable that is not ephemeral, in plan files. Required, in one of these ways.",
 			},
 			"environment": schema.StringAttribute{
-				Optional: true, Validators: notEmpty,
+				Optional: true, Validators: some,
 				MarkdownDescription: "Name of the environment whose keys the token holds, for example `prod`. Required, here or in the environment variable " +
 					"`HSM_ENVIRONMENT`. The first apply or import stamps an empty token with it, and the provider cannot change the stamp; from then on a provider with another environment refuses " +
 					"everything on that token. With `environment = terraform.workspace` a workspace cannot be run against another one's token.",
 			},
 			"actor": schema.StringAttribute{
-				Optional: true, Validators: notEmpty,
+				Optional: true, Validators: some,
 				MarkdownDescription: "Who is recorded on the token with each change. Environment variable: `HSM_ACTOR`. Default: `user@host` of the process.",
 			},
 			"max_sessions": schema.Int64Attribute{

@@ -118,6 +118,9 @@ func described(t *testing.T, parent string, attributes []*tfprotov6.SchemaAttrib
 		if a.Description == "" || a.DescriptionKind != tfprotov6.StringKindMarkdown {
 			t.Errorf("%s has no description", name)
 		}
+		if strings.Contains(a.Description, "\n") { // the page has a list, which a second paragraph would end
+			t.Errorf("the description of %s is more than a paragraph", name)
+		}
 		if a.NestedType != nil {
 			described(t, name, a.NestedType.Attributes)
 		}
@@ -133,7 +136,7 @@ func TestProviderValidation(t *testing.T) {
 		"URI of another scheme": {values{"uri": "https://example.com"}, wholeBlock, []string{"uri", "pkcs11:", "RFC 7512"}},
 		"URI with a PIN twice":  {values{"uri": "pkcs11:token=a?pin-value=1234&pin-source=file:/pin"}, wholeBlock, []string{"uri", "only one"}},
 		"URI badly encoded":     {values{"uri": "pkcs11:token=%zz?pin-value=1234"}, wholeBlock, []string{"uri", `"token"`, "percent sign"}},
-		"empty label":           {values{"token_label": ""}, "token_label", nil},
+		"empty label":           {values{"token_label": ""}, "token_label", []string{"is empty", "leave it out"}},
 		"no sessions":           {values{"max_sessions": 0}, "max_sessions", []string{"at least 1"}},
 		"negative slot":         {values{"slot_id": -1}, "slot_id", []string{"at least 0"}},
 	} {

@@ -55,7 +55,8 @@ func (e *signatureEphemeral) Schema(_ context.Context, _ ephemeral.SchemaRequest
 		MarkdownDescription: "A signature that is made in the HSM by the current version of a key. Terraform keeps it in no plan and in no state, and " +
 			"has it made at plan and once more at apply: where signatures differ each time (ECDSA, RSA-PSS), so do these. " +
 			"While the plan is about to make the key, the signature is known only after apply.\n\n" +
-			"Every plan makes it, also one that destroys. So take the block out, or give it `count = 0`, when its key is disabled or has come to its end.",
+			"Every plan makes it, also one that rotates or destroys. So say `version = hsm_key_rotation.example.version` if the key is rotated, with which the plan that replaces a revoked or lost version waits for the " +
+			"new one; and take the block out, or give it `count = 0`, when its key is disabled or has come to its end.",
 		Attributes: attributes,
 	}
 }

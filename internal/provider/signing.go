@@ -56,7 +56,7 @@ func (c *client) sign(ctx context.Context, services *Services, s signing, compos
 		return compose(v, scheme)
 	})
 	if !isRefusal(err) {
-		return made, err
+		return made, blockingKey(err)
 	}
 	planned, isPlanned := c.planned(s.key)
 	if _, _, unsuited := services.Keys.Signer(ctx, s.key, s.scheme, s.isDigest); unsuited == nil || !isPlanned {
@@ -65,18 +65,20 @@ func (c *client) sign(ctx context.Context, services *Services, s signing, compos
 	if planned == nil { // not everything is known of it yet
 		return nil, nil
 	}
-	_, err = lifecycle.SignerOf(planned, s.scheme, s.isDigest)
+	_, _, err = lifecycle.SignerOf(planned, s.scheme, s.isDigest)
 	return nil, blockingKey(err)
 }
 
-// blockingKey adds to the refusal of a key what it means for the configuration.
+// blockingKey adds to the refusal of a key, or to what is wrong with it, what that means for
+// the configuration: the plan that would mend it opens the ephemeral resource as well.
 func blockingKey(err error) error {
 	f, ok := errors.AsType[*fault.Error](err)
-	if !ok || f.Kind != fault.Protected {
+	if !ok || f.Kind != fault.Protected && f.Kind != fault.Inconsistent {
 		return err
 	}
 	refusal := *f
-	refusal.Hint = strings.TrimSpace(refusal.Hint + " Until then, take the ephemeral resource out of the configuration, or give it count = 0: every plan opens it, also one that destroys.")
+	refusal.Hint = strings.TrimSpace(refusal.Hint + " The ephemeral resource is opened by every plan, also by one that rotates or destroys: give it version = hsm_key_rotation.….version, so that it waits for the version that a " +
+		"rotation makes, or else take it out of the configuration until then, or give it count = 0.")
 	return &refusal
 }
 
@@ -93,7 +95,7 @@ func expects(key string, version types.Int64, v *keyring.Version) error {
 		return nil
 	}
 	return &fault.Error{
-		Kind: fault.Protected, Op: "sign", Subject: fmt.Sprintf("key %q version %d", key, want), Problem: fmt.Sprintf("Not this version signs, but version %d.", v.Number),
+		Kind: fault.Invalid, Op: "sign", Subject: fmt.Sprintf("key %q version %d", key, want), Problem: fmt.Sprintf("Not this version signs, but version %d.", v.Number),
 		Hint: "Leave version out, or refer to the version of the hsm_key_rotation.",
 	}
 }

@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -123,7 +124,11 @@ func TestSigningRefusals(t *testing.T) {
 					}
 				}
 			}
-			refuses(signed(resource, "version", 2), "Not this version signs, but version 1")
+			_, diagnostics := c.openEphemeral(t, resource, signed(resource, "version", 2))
+			wantDiagnostic(t, diagnostics, "key_id", "Not this version signs, but version 1", "Leave version out", "ERROR")
+			if text := fmt.Sprint(diagnostics); strings.Contains(text, "count = 0") { // it is not the key that is in the way
+				t.Errorf("the advice is %s", text)
+			}
 			refuses(signed(resource, "algorithm", "PS256"), "does not sign by PS256")
 			c.apply(with(keyConfig, "operations", []any{"verify"}))
 			c.server = serveMemory(t, m) // another run
@@ -131,7 +136,7 @@ func TestSigningRefusals(t *testing.T) {
 			off := with(keyConfig, "enabled", false)
 			c.apply(off)
 			c.server = serveMemory(t, m)
-			refuses(signed(resource), "disabled", "enabled = true", "count = 0")
+			refuses(signed(resource), "disabled", "enabled = true", "count = 0", "version = hsm_key_rotation")
 
 			// While the plan is about to switch it on, it is known after apply.
 			c.refresh()

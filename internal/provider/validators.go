@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
 	"github.com/keystead/terraform-provider-hsm/internal/config"
@@ -79,7 +80,7 @@ func (uriValidator) ValidateString(_ context.Context, req validator.StringReques
 	}
 }
 
-// noNulls accepts maps and sets whose elements all have a value.
+// noNulls accepts maps, lists and sets whose elements all have a value.
 type noNulls struct{}
 
 func (noNulls) Description(context.Context) string { return "no null among the values" }
@@ -94,10 +95,41 @@ func (noNulls) ValidateMap(_ context.Context, req validator.MapRequest, resp *va
 	}
 }
 
+func (noNulls) ValidateList(_ context.Context, req validator.ListRequest, resp *validator.ListResponse) {
+	for n, element := range req.ConfigValue.Elements() {
+		if element.IsNull() {
+			report(&resp.Diagnostics, null(fmt.Sprintf("%s[%d]", req.Path, n)), req.Path)
+		}
+	}
+}
+
 func (noNulls) ValidateSet(_ context.Context, req validator.SetRequest, resp *validator.SetResponse) {
 	if slices.ContainsFunc(req.ConfigValue.Elements(), attr.Value.IsNull) {
 		report(&resp.Diagnostics, null("An element of "+req.Path.String()), req.Path)
 	}
+}
+
+// notEmpty accepts texts and sets that have something in them.
+type notEmpty struct{}
+
+func (notEmpty) Description(context.Context) string { return "not empty" }
+
+func (v notEmpty) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+func (notEmpty) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	if !req.ConfigValue.IsNull() && !req.ConfigValue.IsUnknown() && req.ConfigValue.ValueString() == "" {
+		report(&resp.Diagnostics, empty(req.Path), req.Path)
+	}
+}
+
+func (notEmpty) ValidateSet(_ context.Context, req validator.SetRequest, resp *validator.SetResponse) {
+	if !req.ConfigValue.IsNull() && !req.ConfigValue.IsUnknown() && len(req.ConfigValue.Elements()) == 0 {
+		report(&resp.Diagnostics, empty(req.Path), req.Path)
+	}
+}
+
+func empty(at path.Path) error {
+	return &fault.Error{Kind: fault.Invalid, Op: "use an empty value", Problem: at.String() + " is empty.", Hint: "Give it a value, or leave it out."}
 }
 
 func null(what string) error {

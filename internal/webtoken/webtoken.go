@@ -7,6 +7,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
@@ -26,6 +28,10 @@ type Draft struct {
 	Expires  time.Time
 }
 
+// leeway is how much earlier than issued a token says that it is valid: the clock of who
+// verifies it may be behind.
+const leeway = time.Minute
+
 // New makes a draft of claims, a JSON object, valid from now on. The claims about time
 // are the draft's own; they must not be among those given (fault.Invalid).
 func New(claims string, now time.Time, validity time.Duration) (*Draft, error) {
@@ -38,7 +44,7 @@ func New(claims string, now time.Time, validity time.Duration) (*Draft, error) {
 	}
 	d := &Draft{claims: members, IssuedAt: now.UTC().Truncate(time.Second)}
 	d.Expires = d.IssuedAt.Add(validity)
-	for name, at := range map[string]time.Time{"iat": d.IssuedAt, "nbf": d.IssuedAt, "exp": d.Expires} {
+	for name, at := range map[string]time.Time{"iat": d.IssuedAt, "nbf": d.IssuedAt.Add(-leeway), "exp": d.Expires} {
 		d.claims[name] = json.RawMessage(fmt.Sprint(at.Unix()))
 	}
 	return d, nil
@@ -50,20 +56,61 @@ func CheckClaims(claims string) error {
 	return err
 }
 
+const hintClaims = `Write them with jsonencode: jsonencode({ iss = "…", aud = "…" }).`
+
 func parse(claims string) (map[string]json.RawMessage, error) {
-	invalid := func(problem, hint string) (map[string]json.RawMessage, error) {
-		return nil, &fault.Error{Kind: fault.Invalid, Op: "compose token", Subject: "claims", Problem: problem, Hint: hint}
-	}
 	var members map[string]json.RawMessage
 	if json.Unmarshal([]byte(claims), &members) != nil || members == nil {
-		return invalid("They are not a JSON object.", `Write them with jsonencode: jsonencode({ iss = "…", aud = "…" }).`)
+		return nil, invalid("They are not a JSON object.", hintClaims)
+	}
+	if twice := doubled(json.NewDecoder(strings.NewReader(claims))); twice != "" {
+		return nil, invalid(fmt.Sprintf("%q is there twice in one object, and whoever reads it may take either.", twice), hintClaims)
 	}
 	for _, name := range []string{"iat", "nbf", "exp"} {
 		if _, there := members[name]; there {
-			return invalid(fmt.Sprintf("%q is among them, and is set when the token is signed.", name), "Leave it out; valid_for says how long the token is valid.")
+			return nil, invalid(fmt.Sprintf("%q is among them, and is set when the token is signed.", name), "Leave it out; valid_for says how long the token is valid.")
+		}
+	}
+	for _, name := range []string{"iss", "sub", "jti", "aud"} { // RFC 7519 section 4.1
+		var text *string
+		var list []*string
+		value, there := members[name]
+		isList := name == "aud" && json.Unmarshal(value, &list) == nil && len(list) > 0 && !slices.Contains(list, nil)
+		if there && !isList && (json.Unmarshal(value, &text) != nil || text == nil) {
+			return nil, invalid(fmt.Sprintf("%q is not a string, which verifiers expect.", name), "Put it in quotation marks, or leave it out. \"aud\" may be a list of strings.")
 		}
 	}
 	return members, nil
+}
+
+func invalid(problem, hint string) error {
+	return &fault.Error{Kind: fault.Invalid, Op: "compose token", Subject: "claims", Problem: problem, Hint: hint}
+}
+
+// doubled returns the name of a member that an object of valid JSON has twice, wherever the
+// object is; empty if there is none.
+func doubled(d *json.Decoder) string {
+	token, _ := d.Token()
+	delim, ok := token.(json.Delim)
+	if !ok {
+		return ""
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		if delim == '{' {
+			name, _ := d.Token()
+			text, _ := name.(string)
+			if seen[text] {
+				return text
+			}
+			seen[text] = true
+		}
+		if name := doubled(d); name != "" {
+			return name
+		}
+	}
+	_, _ = d.Token() // the closing one
+	return ""
 }
 
 // CheckValidity refuses (fault.Invalid) what a token may not be valid for.

@@ -27,9 +27,12 @@ func TestDraft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := webtoken.CheckClaims(`{"iss": "a", "aud": ["b", "c"], "x": [{"a": 1}, {"a": 2}], "y": {"x": 1}}`); err != nil {
+		t.Error(err)
+	}
 	for i, want := range []string{
 		`{"alg":"EdDSA","kid":"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k","typ":"JWT"}`,
-		`{"exp":1798804860,"iat":1798804800,"iss":"me","n":12345678901234567890,"nbf":1798804800,"x":{"y":[1.50]}}`,
+		`{"exp":1798804860,"iat":1798804800,"iss":"me","n":12345678901234567890,"nbf":1798804740,"x":{"y":[1.50]}}`,
 	} {
 		got, err := base64.RawURLEncoding.DecodeString(strings.Split(webtoken.Signed(input, []byte{1}), ".")[i])
 		if err != nil || string(got) != want {
@@ -56,6 +59,14 @@ func TestDraftRefusals(t *testing.T) {
 		"issued at":    {`{"iat":1}`, time.Minute, `"iat"`},
 		"not before":   {`{"nbf":1}`, time.Minute, `"nbf"`},
 		"expires":      {`{"exp":1}`, time.Minute, `"exp"`},
+		"twice":        {`{"sub":"a","sub":"b"}`, time.Minute, `"sub" is there twice`},
+		"twice inside": {`{"a":[1,{"b":{"c":1,"d":[],"c":2}}]}`, time.Minute, `"c" is there twice`},
+		"escaped":      {`{"sub":"a","s\u0075b":"b"}`, time.Minute, `"sub" is there twice`},
+		"issuer":       {`{"iss":1}`, time.Minute, `"iss" is not a string`},
+		"no subject":   {`{"sub":null}`, time.Minute, `"sub" is not a string`},
+		"audience":     {`{"aud":{"a":"b"}}`, time.Minute, `"aud" is not a string`},
+		"audiences":    {`{"aud":["a",null]}`, time.Minute, `"aud" is not a string`},
+		"id":           {`{"jti":[]}`, time.Minute, `"jti" is not a string`},
 		"no time":      {`{}`, 0, "valid for 0s"},
 		"too long":     {`{}`, webtoken.MaxValidity + time.Second, "valid for"},
 		"half seconds": {`{}`, 1500 * time.Millisecond, "valid for 1.5s"},

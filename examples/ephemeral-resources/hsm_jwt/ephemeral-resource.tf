@@ -11,8 +11,11 @@ resource "hsm_key_rotation" "deployer" {
 
 # Signed by the current version, each time anew, and in no plan and no state. Hand it to
 # the provider that takes a token: token = ephemeral.hsm_jwt.deployer.token
+# With version the plan of a rotation waits for the new version, also when the old one
+# was revoked or lost.
 ephemeral "hsm_jwt" "deployer" {
   key_id    = hsm_key_rotation.deployer.key_id
+  version   = hsm_key_rotation.deployer.version
   valid_for = "10m"
   claims = jsonencode({
     iss = "https://terraform.example"
