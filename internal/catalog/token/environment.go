@@ -30,7 +30,7 @@ func (c *Catalog) Environment(ctx context.Context) (string, error) {
 		name, err = c.settledStamp(ctx)
 	}
 	if name == "" && err == nil {
-		err = c.orphans(ctx)
+		name, err = c.unclaimed(ctx)
 	}
 	if name == "" && err == nil {
 		err = c.usable(ctx)
@@ -124,11 +124,13 @@ func (c *Catalog) stamped(markers []cryptoki.Object) (string, error) {
 	return name, nil
 }
 
-// orphans is the fault of records on a token without a stamp, nil if there are none.
-func (c *Catalog) orphans(ctx context.Context) error {
+// unclaimed returns the name that a token without a stamp, as of the last scan, got
+// since; empty if it has none and no records either. Records without a stamp are
+// fault.Inconsistent.
+func (c *Catalog) unclaimed(ctx context.Context) (string, error) {
 	objects, err := c.store.Objects(ctx)
 	if err != nil {
-		return err
+		return "", err
 	}
 	records := 0
 	for _, o := range objects {
@@ -137,9 +139,15 @@ func (c *Catalog) orphans(ctx context.Context) error {
 		}
 	}
 	if records == 0 {
-		return nil
+		return "", nil
 	}
-	return &fault.Error{
+	// The records may be newer than the look at the stamp: the first change of a token
+	// stamps it and writes them, while others plan. A stamp always comes before them, so
+	// this look tells.
+	if name, err := c.settledStamp(ctx); name != "" || err != nil {
+		return name, err
+	}
+	return "", &fault.Error{
 		Kind: fault.Inconsistent, Op: "read environment", Subject: subject(environmentLabel),
 		Problem: fmt.Sprintf("The token holds %d records, but not the marker that says which environment they belong to.", records),
 		Hint:    "Somebody removed the marker. Restore the token's backup.",
