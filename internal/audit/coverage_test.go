@@ -53,6 +53,47 @@ func TestRunsSign(t *testing.T) {
 	}
 }
 
+// older is a log of which the checkpoints are looked at before its records are: the first time
+// those of a while ago are there.
+type older struct {
+	audit.Reader
+	then audit.Notes
+	now  bool
+}
+
+func (o *older) Checkpoints() (audit.Notes, error) {
+	if !o.now {
+		o.now = true
+		return o.then, nil
+	}
+	return o.Reader.Checkpoints()
+}
+
+// TestSignedMeanwhile: a run that signs while somebody reads is not taken for one that should
+// have.
+func TestSignedMeanwhile(t *testing.T) {
+	d := newDesk(t)
+	d.fill(1)
+	view, err := audit.OpenView(d.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	then, err := view.Checkpoints()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.now = d.now.Add(time.Hour)
+	d.write(d.as("killed"), "key/orders", 2, nil) // it never signs
+	d.now = d.now.Add(time.Hour)
+	d.write(d.as("next"), "key/orders", 3, nil)
+	if behind, err := audit.Unsigned(&older{Reader: view, then: then}, ""); behind != "" || err != nil {
+		t.Errorf("%q, %v", behind, err)
+	}
+	if behind, err := audit.Unsigned(&older{Reader: &older{Reader: view, then: then}, then: then}, ""); !strings.Contains(behind, "should have signed others") || err != nil {
+		t.Errorf("%q, %v", behind, err)
+	}
+}
+
 // TestQuietRunsSign: a run that changes nothing signs what it has written down, if there is a
 // key, the log is as it was left, and the token let it in.
 func TestQuietRunsSign(t *testing.T) {
