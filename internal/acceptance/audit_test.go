@@ -471,7 +471,7 @@ resource "hsm_certificate_request" "orders" {
 	if got := strings.Count(a.audit(0, "export"), "\n"); got != before+7 {
 		t.Errorf("there are %d records, and were %d", got, before)
 	}
-	expect(t, a.audit(0, "show", "-key", "orders"), "sign by ES256 version 1")
+	expect(t, a.audit(0, "show", "-key", "orders"), "sign version 1 by ES256")
 	expect(t, a.audit(0, "verify"), "The log is whole, and goes with the token.")
 
 	// Without a log to write to nothing is signed.
