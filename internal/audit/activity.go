@@ -36,7 +36,7 @@ var activities = map[string]Activity{
 	"destroy": ActivityDelete, "remove": ActivityDelete,
 
 	// What is done with a key, with the token or with the log.
-	"compose": ActivityOther, "compute": ActivityOther, "decrypt": ActivityOther, "encrypt": ActivityOther, "request": ActivityOther, "seal": ActivityOther,
+	"accept": ActivityOther, "compose": ActivityOther, "compute": ActivityOther, "decrypt": ActivityOther, "encrypt": ActivityOther, "request": ActivityOther, "seal": ActivityOther,
 	"self-test": ActivityOther, "sign": ActivityOther, "try": ActivityOther, "verify": ActivityOther, "wrap": ActivityOther,
 	"close": ActivityOther, "configure": ActivityOther, "declare": ActivityOther, "load": ActivityOther, "lock": ActivityOther, "log": ActivityOther, "open": ActivityOther,
 	"prepare": ActivityOther, "use": ActivityOther, "wait": ActivityOther,

@@ -1,6 +1,9 @@
 package audit
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // coverage is what no checkpoint covers yet, as the records go by.
 type coverage struct {
@@ -9,6 +12,7 @@ type coverage struct {
 	first   string          // the run of the first record
 	several bool            // there is more than one run
 	said    bool
+	problem Problem // what was said
 }
 
 // change is a record of something that was changed.
@@ -37,6 +41,9 @@ func (v *verification) cover(index int64, e Event) {
 	case e.Run != c.first:
 		c.several = true
 	}
+	if e.Phase == Notice && e.Operation == opCutBack && e.Reason != "" { // an operator has looked into it
+		c.said, c.changes = false, nil
+	}
 	if e.Phase == Notice || len(e.Steps) == 0 || e.Subject == v.want.Own {
 		return
 	}
@@ -46,8 +53,7 @@ func (v *verification) cover(index int64, e Event) {
 	if e.Phase == Intent && !c.begun[e.Run] && !c.said && v.Checkpoints > 0 {
 		for _, before := range c.changes {
 			if before.run != e.Run && e.Time.Sub(before.at) > beside {
-				c.said = true
-				v.follow(before.record, "no checkpoint covers it, although another run changed something afterwards (record %d), which signs first what is there", index)
+				c.say(before.record, "no checkpoint covers it, although another run changed something afterwards (record %d), which signs first what is there", index)
 				break
 			}
 		}
@@ -57,13 +63,19 @@ func (v *verification) cover(index int64, e Event) {
 	}
 	c.changes = append(c.changes, change{index, e.Run, e.Time})
 	if len(c.changes) > bound && !c.said && v.Checkpoints > 0 {
-		c.said = true
-		v.follow(c.changes[0].record, "no checkpoint covers it, although more than %d records of changes follow", bound)
+		c.say(c.changes[0].record, "no checkpoint covers it, although more than %d records of changes follow", bound)
 	}
+}
+
+func (c *coverage) say(record int64, format string, args ...any) {
+	c.said, c.problem = true, Problem{record, fmt.Sprintf(format, args...), true}
 }
 
 // concludeCoverage makes sure that somebody has signed a log of more than one run.
 func (v *verification) concludeCoverage() {
+	if v.runs.said {
+		v.problems = append(v.problems, v.runs.problem)
+	}
 	if v.Signed == 0 && v.runs.several {
 		v.follow(none, "no checkpoint covers any of its records: nothing shows that they are those that were written. If there never was a change, "+
 			"`terraform-provider-hsm audit settle` signs what is there; otherwise put the checkpoints back")

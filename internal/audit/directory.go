@@ -52,6 +52,7 @@ type Directory struct {
 	end     int64      // its length in bytes, as far as it is known
 	size    int64      // lines in all segments, as far as they are known
 	covered int64      // lines that the newest checkpoint covered when the log was opened
+	noted   int64      // bytes of checkpoints, as far as they are known
 	tree    *os.File
 	// undurable says that the last lines may not be on the disk yet.
 	undurable bool
@@ -125,6 +126,11 @@ func (d *Directory) open() error {
 		return err
 	}
 	d.covered = newest
+	_, _, whole, err := readNotes(d.dir)
+	if err != nil {
+		return err
+	}
+	d.noted = int64(whole)
 	switch {
 	case len(firsts) > 0 && firsts[0] != 0:
 		return d.tampered(fmt.Sprintf("The first records are missing: it begins with record %d.", firsts[0]))
@@ -186,6 +192,9 @@ func (d *Directory) catchUp() error {
 		if info.Size() < d.end {
 			return d.tampered(fmt.Sprintf("The file %s was cut off: it had %d bytes, and has %d.", segmentName(d.first), d.end, info.Size()))
 		}
+		if err := d.stillNoted(); err != nil {
+			return err
+		}
 		if info.Size() > d.end {
 			if err := d.take(info.Size() - d.end); err != nil {
 				return err
@@ -205,6 +214,22 @@ func (d *Directory) catchUp() error {
 		_ = d.segment.Close()
 		d.segment, d.first, d.end = file, d.size, 0
 	}
+}
+
+// stillNoted makes sure that the checkpoints that were there are. There are only ever more.
+func (d *Directory) stillNoted() error {
+	info, err := os.Stat(filepath.Join(d.dir, notesName))
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && d.noted > 0:
+		return d.tampered(fmt.Sprintf("The file %s was removed.", notesName))
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return unusable(d.dir, "The log cannot be looked at.", err)
+	case info.Size() < d.noted:
+		return d.tampered(fmt.Sprintf("The file %s was cut off: it had %d bytes, and has %d.", notesName, d.noted, info.Size()))
+	}
+	return nil
 }
 
 // take reads so many bytes after what is known.

@@ -3,7 +3,6 @@ package audit
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -40,16 +39,16 @@ func (l *Log) Examine(ctx context.Context) (begun bool, err error) {
 	return f.state == sound, err
 }
 
-// Unsigned tells, in a sentence, whether behind the newest checkpoint are changes that there
-// should be another one of: somebody may have put an older one back. It is empty otherwise.
-func Unsigned(r Reader, own string) (string, error) {
+// cutBack reports whether behind the newest checkpoint, which covers so many records, are
+// changes that there should be another one of: somebody may have put an older one back.
+func cutBack(r Reader, own string) (covered int64, is bool, err error) {
 	for size := none; ; {
 		notes, err := r.Checkpoints()
 		if err != nil || notes.Newest() == nil {
-			return "", err
+			return 0, false, err
 		}
 		if noteSize(notes.Newest()) == size { // nobody signed while the records were read
-			return fmt.Sprintf("The newest checkpoint covers %d records, and the runs that changed something since should have signed others.", size), nil
+			return size, true, nil
 		}
 		size = noteSize(notes.Newest())
 		v := newVerification(Expectation{Own: own})
@@ -61,7 +60,7 @@ func Unsigned(r Reader, own string) (string, error) {
 			return !v.runs.said
 		})
 		if err != nil || !v.runs.said {
-			return "", err
+			return size, false, err
 		}
 	}
 }

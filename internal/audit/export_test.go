@@ -15,3 +15,6 @@ func Sign(ctx context.Context, s Signer, c Checkpoint) ([]byte, error) { return 
 func OpenImpatiently(ctx context.Context, dir string, torn func(int64, string) ([]byte, error), longest time.Duration, waiting func(context.Context, string)) (*Directory, error) {
 	return openDirectory(ctx, dir, torn, patience{time.Millisecond, longest, waiting})
 }
+
+// CutBack reports whether checkpoints are missed.
+var CutBack = cutBack

@@ -79,12 +79,14 @@ type Log struct {
 	moved   bool  // the log was another token's, which was accepted
 
 	signing sync.Mutex // guards what follows
-	signed  int64      // the size that the newest checkpoint is of
+	signed  Checkpoint // the newest one that this process has made or checked
 	begun   bool       // this process has recorded something
 	barred  bool       // a login was refused to it
 
-	mu      sync.Mutex // guards what follows
+	missing sync.Mutex // guards what follows; held while they are recorded
 	missed  []Event    // outcomes that could not be recorded
+
+	mu      sync.Mutex // guards what follows, for a moment
 	warned  []string
 	noted   map[string]bool // refusals and imports that were recorded
 	refused error           // why nothing is changed in this process
@@ -131,7 +133,27 @@ func (l *Log) begin(ctx context.Context, e Event) (*Operation, error) {
 	if err := l.append(ctx, e); err != nil {
 		return nil, err
 	}
-	return &Operation{l, e}, nil
+	o := &Operation{l, e}
+	if err := l.bound(ctx); err != nil { // nothing was done
+		o.End(ctx, err)
+		return nil, err
+	}
+	return o, nil
+}
+
+// bound signs, and refuses to go on where that fails, before there are too many records
+// without a checkpoint. Other runs may have written most of them, and signed them since.
+func (l *Log) bound(ctx context.Context) error {
+	l.signing.Lock()
+	defer l.signing.Unlock()
+	err := l.signLocked(ctx, unsigned)
+	if err == nil || fault.Is(err, fault.Inconsistent) {
+		return err
+	}
+	return &fault.Error{
+		Kind: fault.Unavailable, Op: "record intent", Subject: "audit log", Problem: fmt.Sprintf("More than %d records are not covered by a checkpoint, as none could be signed.", unsigned),
+		Hint: "Find out why the audit key does not sign, and run again.", Cause: err,
+	}
 }
 
 // End records the outcome. It is durable with the next intent, and at the end of the run:
@@ -141,9 +163,11 @@ func (o *Operation) End(ctx context.Context, err error) {
 	e := o.event
 	e.Phase, e.Failure = Outcome, failure(err)
 	if err := o.log.append(ctx, e); err != nil {
+		o.log.missing.Lock()
+		o.log.missed = append(o.log.missed, e)
+		o.log.missing.Unlock()
 		o.log.mu.Lock()
 		defer o.log.mu.Unlock()
-		o.log.missed = append(o.log.missed, e)
 		o.log.warned = append(o.log.warned, fmt.Sprintf("What came of an operation on %s could not be recorded in the audit log: %v. Nothing more is changed until it can.", e.Subject, err))
 		return
 	}
@@ -159,7 +183,11 @@ func (l *Log) Note(ctx context.Context, e Event) error {
 		return err
 	}
 	e.Phase, e.ID = Notice, random()
-	return l.append(ctx, e)
+	if err := l.append(ctx, e); err != nil {
+		return err
+	}
+	l.sign(ctx, every)
+	return nil
 }
 
 // Notable reports whether an error is a refusal that belongs into the log: not what nobody
@@ -234,8 +262,8 @@ func refusedSubject(text string) string {
 
 // recover records the outcomes that could not be recorded earlier.
 func (l *Log) recover(ctx context.Context) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.missing.Lock()
+	defer l.missing.Unlock()
 	for len(l.missed) > 0 {
 		if err := l.append(ctx, l.missed[0]); err != nil {
 			return err
@@ -326,12 +354,6 @@ func (l *Log) appendTo(ctx context.Context, store Store, e Event) error {
 	defer l.signing.Unlock()
 	l.begun = true
 	l.barred = l.barred || e.Failure != nil && e.Failure.Kind == fault.Denied.String()
-	if e.Phase == Intent && index-l.signed > unsigned {
-		return &fault.Error{
-			Kind: fault.Unavailable, Op: "record intent", Subject: "audit log", Problem: fmt.Sprintf("%d records are not covered by a checkpoint, as none could be signed.", index+1-l.signed),
-			Hint: "Find out why the audit key does not sign, and run again.",
-		}
-	}
 	return nil
 }
 
@@ -359,6 +381,9 @@ func (l *Log) signRest(ctx context.Context) error {
 	return l.signLocked(ctx, 1)
 }
 
+// signLocked makes a checkpoint if at least so many records are without, as far as this
+// process knows. It signs no log that does not go on from the checkpoint that it knows: then
+// nothing more is changed.
 func (l *Log) signLocked(ctx context.Context, least int64) error {
 	l.opening.Lock()
 	store := l.store
@@ -367,22 +392,55 @@ func (l *Log) signLocked(ctx context.Context, least int64) error {
 		return nil
 	}
 	size := store.Size()
-	if size-l.signed < least {
+	if size-l.signed.Size < least {
 		return nil
 	}
 	root, err := tlog.TreeHash(size, store)
+	if err == nil {
+		err = l.goesOn(store, size, root)
+	}
+	if fault.Is(err, fault.Inconsistent) {
+		l.distrust(err)
+	}
 	if err != nil {
 		return err
 	}
-	text, err := sign(ctx, l.Signer, Checkpoint{Origin: Origin(l.Environment), Size: size, Root: root, Time: l.Now(), Run: l.Run})
+	next := Checkpoint{Origin: Origin(l.Environment), Size: size, Root: root, Time: l.Now(), Run: l.Run}
+	text, err := sign(ctx, l.Signer, next)
 	if err != nil {
 		return err
 	}
 	if err := store.AddCheckpoint(ctx, size, text); err != nil {
 		return err
 	}
-	l.signed = size
+	l.signed = next
 	return nil
+}
+
+// goesOn makes sure that a tree is the one that the known checkpoint is of, and what was
+// appended since: by a proof of consistency (RFC 6962, section 2.1.2), so that it does not
+// matter whether the hashes are changed while they are read.
+func (l *Log) goesOn(store Store, size int64, root tlog.Hash) error {
+	if l.signed.Size == 0 {
+		return nil
+	}
+	proof, err := tlog.ProveTree(size, l.signed.Size, store)
+	if err != nil {
+		return err
+	}
+	if tlog.CheckTree(proof, size, root, l.signed.Size, l.signed.Root) != nil {
+		return notThose(l.signed.Size)
+	}
+	return nil
+}
+
+// distrust refuses every further change of this process.
+func (l *Log) distrust(err error) {
+	l.ready.Store(false)
+	l.signs.Store(false)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refused = err
 }
 
 // Close signs what is not signed yet, and lets go of the store. Where nothing was changed a log

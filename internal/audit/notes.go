@@ -118,6 +118,9 @@ func (d *Directory) AddCheckpoint(ctx context.Context, size int64, note []byte) 
 			return unusable(d.dir, "The records cannot be made durable.", err)
 		}
 		d.undurable = false
+		if err := d.stillNoted(); err != nil {
+			return err
+		}
 		text, notes, whole, err := readNotes(d.dir)
 		if err != nil {
 			return err
@@ -142,6 +145,7 @@ func (d *Directory) AddCheckpoint(ctx context.Context, size int64, note []byte) 
 		if err != nil {
 			return unusable(d.dir, "The checkpoint cannot be written.", errors.Join(err, file.Truncate(int64(whole))))
 		}
+		d.noted = int64(whole + len(note) + 1)
 		d.flush()
 		return d.publish(note)
 	})

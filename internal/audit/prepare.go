@@ -55,6 +55,7 @@ const (
 	opBegin    = "begin"
 	opBaseline = "baseline"
 	opMove     = "take over to another token"
+	opCutBack  = "accept lost checkpoints"
 	opRenew    = "renew lost key"
 	opRotate   = "rotate key"
 )
@@ -97,8 +98,24 @@ func (l *Log) look(ctx context.Context, store Store) (f found, err error) {
 	if err := l.holdToCheckpoint(f.store, notes, keys); err != nil {
 		return f, err
 	}
-	f.state, err = l.stateOf(f.store, f.known, len(notes.All), len(keys))
-	return f, err
+	if f.state, err = l.stateOf(f.store, f.known, len(notes.All), len(keys)); err != nil || l.accepted != "" {
+		return f, err
+	}
+	return f, holdToRuns(f.store, l.Own)
+}
+
+// holdToRuns refuses a log whose newest checkpoint should have successors, by the rule that
+// each run signs what is there before it changes anything: they were cut off.
+func holdToRuns(r Reader, own string) error {
+	covered, is, err := cutBack(r, own)
+	if err != nil || !is {
+		return err
+	}
+	return &fault.Error{
+		Kind: fault.Inconsistent, Op: "use audit log", Subject: "audit log", Problem: fmt.Sprintf("The newest checkpoint covers %d records, and the runs that changed something since should have signed others.", covered),
+		Hint: "Look into it with `terraform-provider-hsm audit verify`, and put the checkpoints back, from a backup of the directory. If they are lost and that is accepted, say so with " +
+			"`terraform-provider-hsm audit settle -reason …`. As long as it is like this nothing is changed on the token.",
+	}
 }
 
 // Disclose is Note for what lets a secret out: that is not done under a log that is not as it
@@ -230,18 +247,23 @@ func (l *Log) holdToCheckpoint(store Store, notes Notes, keys []Key) error {
 		return err
 	}
 	if root != c.Root {
-		return &fault.Error{
-			Kind: fault.Inconsistent, Op: "use audit log", Subject: "audit log", Problem: fmt.Sprintf("The records, or the hashes of them in the file %s, are not those that were there when the checkpoint of %d records was signed.", treeName, c.Size),
-			Hint: "Look into it with `terraform-provider-hsm audit verify`, which tells which of the two it is: that file can be removed, and is made anew. As long as it is like this nothing is changed on the token.",
-		}
+		return notThose(c.Size)
 	}
 	if err := l.holdToTerms(store, c, keys); err != nil {
 		return err
 	}
 	l.signing.Lock()
 	defer l.signing.Unlock()
-	l.signed = c.Size
+	l.signed = c
 	return nil
+}
+
+// notThose is the fault of a log that is not the one that a checkpoint of so many records is of.
+func notThose(size int64) error {
+	return &fault.Error{
+		Kind: fault.Inconsistent, Op: "use audit log", Subject: "audit log", Problem: fmt.Sprintf("The records, or the hashes of them in the file %s, are not those that were there when the checkpoint of %d records was signed.", treeName, size),
+		Hint: "Look into it with `terraform-provider-hsm audit verify`, which tells which of the two it is: that file can be removed, and is made anew. As long as it is like this nothing is changed on the token.",
+	}
 }
 
 // stateOf tells a log that is to begin from one that was taken away: the key that signs is

@@ -14,13 +14,14 @@ type Settlement struct {
 	Accepted []string // subjects that the log took over as they are on the token
 	Begun    bool     // the log was begun
 	Moved    bool     // the log was taken over to another token
+	CutBack  bool     // checkpoints that there should be are lost
 	Renewed  bool     // the key that signs was lost, and has a new version
 }
 
 // Settle is Prepare for an operator who has looked into what is wrong: what the log does not
 // tell of is written down as it is on the token, and so is the reason. Without a reason
-// nothing is accepted that needs one: neither that, nor another token, nor that the key which
-// signs is lost. A log whose records are not those that were signed cannot be settled.
+// nothing is accepted that needs one: neither that, nor another token, nor that checkpoints or
+// the key which signs are lost. A log whose records are not those that were signed cannot be settled.
 func (l *Log) Settle(ctx context.Context, reason string) (Settlement, error) {
 	var s Settlement
 	l.accepted = reason
@@ -33,6 +34,13 @@ func (l *Log) Settle(ctx context.Context, reason string) (Settlement, error) {
 				return nil, err
 			}
 			s.Begun = false
+			// Without a reason that was refused before.
+			if _, s.CutBack, err = cutBack(store, l.Own); err != nil {
+				return nil, err
+			}
+			if s.CutBack {
+				events = append(events, Event{Operation: opCutBack, Subject: "log"})
+			}
 		}
 		for _, e := range events {
 			if e.Operation == opBaseline {

@@ -365,7 +365,7 @@ func (v *verification) account(index int64, e Event) {
 
 // accepts reports whether a record is of what an operator has to give a reason for.
 func accepts(operation string) bool {
-	return operation == opBegin || operation == opBaseline || operation == opMove || operation == opRenew
+	return operation == opBegin || operation == opBaseline || operation == opMove || operation == opCutBack || operation == opRenew
 }
 
 func (v *verification) of(subject string) *account {

@@ -70,6 +70,7 @@ func auditSettle(ctx context.Context, c Config, args []string) int {
 	}{
 		{settled.Begun, "A log was begun."},
 		{settled.Moved, "The log was taken over to this token."},
+		{settled.CutBack, "Checkpoints that were lost were given up: what they covered is signed anew."},
 		{settled.Renewed, "The key that signs the log was lost: it was revoked, and has a new version."},
 	} {
 		if each.is {

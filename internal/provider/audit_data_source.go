@@ -106,20 +106,15 @@ func (d *auditDataSource) Read(ctx context.Context, req datasource.ReadRequest, 
 // warnOfLog warns of a log that is not as it was left, so that nobody publishes the checkpoint
 // of one as if it were.
 func (c *client) warnOfLog(ctx context.Context, a Audit, diags *diag.Diagnostics) {
-	begun, err := a.Log.Examine(ctx)
-	behind := ""
-	if err == nil && begun {
-		var view *audit.View
-		if view, err = audit.OpenView(a.Directory); err == nil {
-			behind, err = audit.Unsigned(view, a.Log.Own)
-		}
+	_, err := a.Log.Examine(ctx)
+	if err == nil {
+		return
 	}
-	if err != nil {
-		_, detail := explain(err)
+	_, detail := explain(err)
+	if fault.Is(err, fault.Inconsistent) {
 		c.warnOnce(diags, "The audit log is not as it was left", detail)
-	}
-	if behind != "" {
-		c.warnOnce(diags, "The audit log is not as it was left", behind+"\n\nLook into it with `terraform-provider-hsm audit verify`.")
+	} else {
+		c.warnOnce(diags, "The audit log cannot be written to", detail)
 	}
 }
 
