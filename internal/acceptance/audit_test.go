@@ -459,16 +459,22 @@ resource "hsm_certificate_request" "orders" {
 		t.Fatal(err)
 	}
 	log := a.audit(0, "export", "-operation", "sign")
-	for text, want := range map[string]int{ // at plan and at apply, and the request once
-		"\n": 7, `"activity_id":99`: 7, `"algorithm":"ES256"`: 7, `"name":"orders","version":"1"`: 7,
-		fmt.Sprintf(`"digests":{"message":"%x"}`, sha256.Sum256([]byte("a-secret-message"))): 2, fmt.Sprintf(`"digests":{"digest":"%x"}`, sha256.Sum256(raw)): 2, `"digests":{"message":`: 5,
+	opened := 2 // at plan and at apply
+	if strings.Contains(a.mustRun("version"), "OpenTofu") {
+		opened = 1 // it defers what depends on something that is going to be made
+	}
+	all := 3*opened + 1 // the request is made once
+	for text, want := range map[string]int{
+		"\n": all, `"activity_id":99`: all, `"algorithm":"ES256"`: all, `"name":"orders","version":"1"`: all,
+		fmt.Sprintf(`"digests":{"message":"%x"}`, sha256.Sum256([]byte("a-secret-message"))): opened, fmt.Sprintf(`"digests":{"digest":"%x"}`, sha256.Sum256(raw)): opened,
+		`"digests":{"message":`: 2*opened + 1,
 		"secret": 0, digest: 0, "eyJ": 0,
 	} {
 		if got := strings.Count(log, text); got != want {
 			t.Errorf("%q is there %d times, want %d:\n%s", text, got, want, log)
 		}
 	}
-	if got := strings.Count(a.audit(0, "export"), "\n"); got != before+7 {
+	if got := strings.Count(a.audit(0, "export"), "\n"); got != before+all {
 		t.Errorf("there are %d records, and were %d", got, before)
 	}
 	expect(t, a.audit(0, "show", "-key", "orders"), "sign version 1 by ES256")

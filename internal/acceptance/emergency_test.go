@@ -177,7 +177,10 @@ func TestEmergencyDeletedKey(t *testing.T) {
 
 	i.add("guides/emergency/compromised-key/orders_override.tf")
 	i.write("token.tf", token("")) // it would be signed by what is lost, and says what to do
-	i.failing([]string{"plan", "-refresh=false"}, "ephemeral.hsm_jwt.orders", "no longer on the token", "version = hsm_key_rotation", "count = 0")
+	// OpenTofu does not ask for it while the rotation is going to be replaced.
+	if out, code := i.run("plan", "-refresh=false"); code != 0 || !strings.Contains(out, "ephemeral.hsm_jwt.orders: Deferred due to pending dependencies") {
+		expect(t, out, "Error: ", "ephemeral.hsm_jwt.orders", "no longer on the token", "version = hsm_key_rotation", "count = 0")
+	}
 	i.write("token.tf", token("  version = hsm_key_rotation.orders.version\n"))
 	i.apply("-refresh=false")
 	i.noChanges()

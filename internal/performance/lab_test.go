@@ -2,6 +2,7 @@ package performance_test
 
 import (
 	_ "embed"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -69,7 +70,8 @@ func (l *lab) build(t *testing.T, name, path string) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	if err := os.Symlink("registry.terraform.io", filepath.Join(l.mirror, "registry.opentofu.org")); err != nil && !os.IsExist(err) {
+	other := strings.Replace(l.binary(name), "registry.terraform.io", "registry.opentofu.org", 1)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(other), 0o700), os.Link(l.binary(name), other)); err != nil {
 		t.Fatal(err)
 	}
 }
