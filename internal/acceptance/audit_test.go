@@ -468,7 +468,7 @@ resource "hsm_certificate_request" "orders" {
 		"\n": all, `"activity_id":99`: all, `"algorithm":"ES256"`: all, `"name":"orders","version":"1"`: all,
 		fmt.Sprintf(`"digests":{"message":"%x"}`, sha256.Sum256([]byte("a-secret-message"))): opened, fmt.Sprintf(`"digests":{"digest":"%x"}`, sha256.Sum256(raw)): opened,
 		`"digests":{"message":`: 2*opened + 1,
-		"secret": 0, digest: 0, "eyJ": 0,
+		"secret":                0, digest: 0, "eyJ": 0,
 	} {
 		if got := strings.Count(log, text); got != want {
 			t.Errorf("%q is there %d times, want %d:\n%s", text, got, want, log)

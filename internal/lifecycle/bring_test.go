@@ -205,3 +205,48 @@ func TestBringNothingTwice(t *testing.T) {
 	must[*keyring.Key](t)(m.Run().Revoke(t.Context(), "orders", 1, keyring.KeyCompromise))
 	refused(3, "version 1, which is compromised")
 }
+
+// TestBringNothingUnderAnotherName: nor may material come back as another key, but that of one
+// which was destroyed and never revoked.
+func TestBringNothingUnderAnotherName(t *testing.T) {
+	for name, tc := range map[string]struct {
+		before func(*testing.T, *lifecycletest.Memory)
+		says   string // empty if it is taken in
+	}{
+		"active": {func(*testing.T, *lifecycletest.Memory) {}, `version 1 of the key "orders", which is active`},
+		"compromised": {func(t *testing.T, m *lifecycletest.Memory) {
+			must[*keyring.Key](t)(m.Run().Revoke(t.Context(), "orders", 1, keyring.KeyCompromise))
+		}, `version 1 of the key "orders", which is compromised`},
+		"compromised, destroyed": {func(t *testing.T, m *lifecycletest.Memory) {
+			must[*keyring.Key](t)(m.Run().Revoke(t.Context(), "orders", 1, keyring.KeyCompromise))
+			destroyOrders(t, m)
+		}, `version 1 of the key "orders"`},
+		"destroyed": {func(t *testing.T, m *lifecycletest.Memory) { destroyOrders(t, m) }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := lifecycletest.New(noon)
+			withWrapping(t, m)
+			spec := brought(1)
+			spec.OnDestroy = keyring.DestroyDestroys
+			must[*keyring.Key](t)(m.Run().Bring(t.Context(), spec, material))
+			tc.before(t, m)
+			spec.Name = "again"
+			_, err := m.Run().Bring(t.Context(), spec, lifecycletest.Again(material))
+			if tc.says == "" && err != nil {
+				t.Error(err)
+			} else if tc.says != "" {
+				wantFault(t, err, fault.Protected, tc.says)
+			}
+		})
+	}
+}
+
+func destroyOrders(t *testing.T, m *lifecycletest.Memory) {
+	t.Helper()
+	if err := m.Run().Destroy(t.Context(), "orders"); err != nil {
+		t.Fatal(err)
+	}
+	if v := m.Key("orders").Versions[1]; v.DestroyedAt.IsZero() {
+		t.Fatalf("%+v", v)
+	}
+}

@@ -54,7 +54,7 @@ func (s *Service) generate(ctx context.Context, rec Record, n int, from source) 
 		Ref: v.Ref, Algorithm: v.Algorithm, Operations: v.Operations, Mechanisms: v.Mechanisms, Extractable: v.Extractable,
 	})
 	if err == nil && from.imported {
-		err = taken(k, made.Fingerprint)
+		err = s.taken(ctx, k, made.Fingerprint)
 	}
 	if err != nil {
 		if !fault.Is(err, fault.Unavailable) {
@@ -75,13 +75,32 @@ func (s *Service) generate(ctx context.Context, rec Record, n int, from source) 
 
 // taken refuses material that is a version of the key already: a version that was revoked
 // must not come back under another number, nor two versions be one key, of which revoking
-// one would leave the other.
-func taken(k *keyring.Key, fingerprint string) error {
-	for _, n := range k.Numbers() {
-		if v := k.Versions[n]; v.Fingerprint == fingerprint {
+// one would leave the other. For the same reason it may be no version of another key, unless
+// that one is destroyed and nobody has revoked it.
+func (s *Service) taken(ctx context.Context, k *keyring.Key, fingerprint string) error {
+	records, err := s.Catalog.List(ctx)
+	if err != nil {
+		return err
+	}
+	keys := []*keyring.Key{k}
+	for _, rec := range records {
+		if rec.Body.Spec.Name != k.Spec.Name {
+			keys = append(keys, rec.Body)
+		}
+	}
+	for _, other := range keys {
+		for _, n := range other.Numbers() {
+			v := other.Versions[n]
+			if v.Fingerprint != fingerprint || other != k && !v.DestroyedAt.IsZero() && v.RevokedAt.IsZero() {
+				continue
+			}
+			of := ""
+			if other != k {
+				of = fmt.Sprintf(" of the key %q", other.Spec.Name)
+			}
 			return &fault.Error{
 				Kind: fault.Protected, Op: "import key", Subject: subject(k.Spec.Name),
-				Problem: fmt.Sprintf("The material is that of version %d, which is %s.", n, k.State(v)),
+				Problem: fmt.Sprintf("The material is that of version %d%s, which is %s.", n, of, other.State(v)),
 				Hint:    "Wrap another key. If this one was sent by mistake, put wrapped_material_wo_version back to what it was.",
 			}
 		}
