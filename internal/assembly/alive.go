@@ -1,6 +1,8 @@
 package assembly
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"runtime"
 	"syscall"
@@ -26,6 +28,18 @@ func alive(host string) func(keyring.Work) bool {
 		if runtime.GOOS == "windows" { // there FindProcess fails if there is no such process
 			return true
 		}
-		return process.Signal(syscall.Signal(0)) == nil
+		return process.Signal(syscall.Signal(0)) == nil && !exited(w.PID)
 	}
+}
+
+// exited reports whether a process has ended and is in the table only until somebody asks for
+// its exit code, as in a container whose first process does not. Only Linux tells.
+func exited(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	// "4711 (name) Z …", and a name may have any characters in it
+	rest := bytes.TrimSpace(stat[bytes.LastIndexByte(stat, ')')+1:])
+	return len(rest) > 0 && (rest[0] == 'Z' || rest[0] == 'X')
 }

@@ -147,17 +147,21 @@ func (d *delivery) remembered() error {
 		return nil
 	}
 	var p position
-	if err == nil {
-		err = json.Unmarshal(text, &p)
+	if err == nil && json.Unmarshal(text, &p) == nil && p.Next >= 0 { // otherwise records come twice, and none is left out
+		d.next, d.last = p.Next, p.Last
 	}
-	d.next, d.last = p.Next, p.Last
 	return err
 }
 
 func (d *delivery) remember() error {
 	text, err := json.Marshal(position{d.next, d.last})
+	var file *os.File
 	if err == nil {
-		err = os.WriteFile(d.base+".new", append(text, '\n'), 0o600)
+		file, err = os.OpenFile(d.base+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	}
+	if err == nil {
+		_, err = file.Write(append(text, '\n'))
+		err = errors.Join(err, file.Sync(), file.Close()) // renamed before, it might be empty after a power failure
 	}
 	if err == nil {
 		err = os.Rename(d.base+".new", d.base)

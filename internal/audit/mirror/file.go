@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // file is a file of lines, as they are in the log.
@@ -22,6 +23,9 @@ func (f file) send(_ context.Context, entries []entry) error {
 		return err
 	}
 	info, err := to.Stat()
+	if err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
+		err = errors.New("it is a named pipe, into which lines can be written in part: name a file")
+	}
 	if err == nil {
 		err = f.apart(info)
 	}
@@ -38,9 +42,10 @@ func (f file) send(_ context.Context, entries []entry) error {
 	return to.Close()
 }
 
-// open opens the file, or makes it: not through a link, which may lead anywhere.
+// open opens the file, or makes it: not through a link, which may lead anywhere. It does not
+// wait for whoever reads a named pipe.
 func (f file) open() (*os.File, error) {
-	to, err := os.OpenFile(f.path, os.O_WRONLY|os.O_APPEND, 0)
+	to, err := os.OpenFile(f.path, os.O_WRONLY|os.O_APPEND|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		to, err = os.OpenFile(f.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o600)
 	}

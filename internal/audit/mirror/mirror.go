@@ -101,7 +101,10 @@ func (m *Mirror) Close(ctx context.Context) {
 	case <-ctx.Done():
 	}
 	m.cancel()
-	<-m.done
+	select {
+	case <-m.done:
+	case <-time.After(letGo): // a file system that does not answer ends with the process
+	}
 }
 
 // How much is sent at a time, how long that may take, and how long a place that cannot be
@@ -111,6 +114,7 @@ const (
 	sendWithin = 5 * time.Second
 	firstPause = 250 * time.Millisecond
 	longPause  = 30 * time.Second
+	letGo      = 300 * time.Millisecond // after whoever sends was told to end
 )
 
 // run delivers until the mirror is closed.

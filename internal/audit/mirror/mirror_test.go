@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -289,6 +290,50 @@ func TestFileCannotBeWritten(t *testing.T) {
 	end(t, l)
 	if text, err := os.ReadFile(mirrorFile(t, dir)); err == nil && !bytes.Contains(text, []byte(`"next":0`)) {
 		t.Errorf("%s", text)
+	}
+}
+
+// TestNamedPipe: nobody waits for whoever reads a pipe, and nothing is written into one.
+func TestNamedPipe(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, read := range []bool{false, true} {
+		dir := filepath.Join(t.TempDir(), "log")
+		if read {
+			reader, err := os.OpenFile(pipe, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = reader.Close() }()
+		}
+		l := run(dir, mirror.Config{File: pipe})
+		note(t, l, 1)
+		eventually(t, "no warning", func() bool { return len(l.Warnings()) == 1 })
+		end(t, l)
+		if got := strings.Contains(l.Warnings()[0], "named pipe"); got != read {
+			t.Errorf("%q", l.Warnings())
+		}
+	}
+}
+
+// TestPositionLost: a mirror that does not know any more what it has delivered leaves nothing out.
+func TestPositionLost(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	to := mirror.Config{File: filepath.Join(t.TempDir(), "shipped")}
+	l := run(dir, to)
+	note(t, l, 3)
+	end(t, l)
+	first := records(t, dir)
+	if err := os.Truncate(mirrorFile(t, dir), 0); err != nil {
+		t.Fatal(err)
+	}
+	l = run(dir, to)
+	note(t, l, 2)
+	end(t, l)
+	if got, want := shipped(t, to.File), slices.Concat(first, records(t, dir)); !slices.Equal(got, want) || l.Warnings() != nil {
+		t.Errorf("%d lines of %d, %q", len(got), len(want), l.Warnings())
 	}
 }
 
