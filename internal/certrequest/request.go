@@ -18,6 +18,8 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"strings"
+	"unicode"
 
 	"github.com/keystead/terraform-provider-hsm/internal/fault"
 	"github.com/keystead/terraform-provider-hsm/internal/keyring"
@@ -138,17 +140,25 @@ func ParseIPs(texts []string) ([]net.IP, error) {
 	return ips, nil
 }
 
-// ParseURIs reads URIs; a text that is none, or has no scheme, is fault.Invalid.
+// ParseURIs reads URIs; a text that is none, or has no scheme, is fault.Invalid, and so is one
+// that would not be in the request as it is written (RFC 5280 section 7.4).
 func ParseURIs(texts []string) ([]*url.URL, error) {
 	var uris []*url.URL
 	for _, text := range texts {
 		uri, err := url.Parse(text)
 		if err != nil || uri.Scheme == "" {
-			return nil, invalid(fmt.Sprintf("%q is not a URI.", text), `Write it with its scheme, like "spiffe://example.org/orders".`)
+			return nil, invalid(fmt.Sprintf("%q is not a URI.", text), `Write it with its scheme and without spaces, like "spiffe://example.org/orders".`)
+		}
+		if uri.String() != text || strings.Contains(uri.Host, "%") || !ascii(uri.Host) {
+			return nil, invalid(fmt.Sprintf("%q would be %q in the request.", text, uri), "Write it in ASCII, an international host as punycode (xn--…), other characters in percent encoding, and the scheme in small letters.")
 		}
 		uris = append(uris, uri)
 	}
 	return uris, nil
+}
+
+func ascii(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
 // CheckDNSNames refuses (fault.Invalid) names that could not be in a certificate (RFC 5280

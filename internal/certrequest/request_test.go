@@ -31,7 +31,7 @@ func edwards(t *testing.T) (keyring.PublicKey, func([]byte) ([]byte, error)) {
 func TestCreate(t *testing.T) {
 	key, sign := edwards(t)
 	text, err := certrequest.Create(certrequest.Spec{
-		Subject: pkix.Name{CommonName: "orders"}, DNSNames: []string{"orders.example.com"}, Uses: []string{"server_auth", "crl_signing", "digital_signature"},
+		Subject: pkix.Name{CommonName: "orders"}, DNSNames: []string{"orders.example.com"}, Uses: []string{"server_auth", "crl_signing", "digital_signature", "server_auth"},
 	}, key, keyring.EdDSA, sign)
 	if err != nil {
 		t.Fatal(err)

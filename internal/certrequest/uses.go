@@ -53,7 +53,7 @@ func useExtensions(uses []string) ([]pkix.Extension, error) {
 	var octets [2]byte
 	highest := -1
 	var extended []asn1.ObjectIdentifier
-	for _, use := range slices.Sorted(slices.Values(uses)) { // equal sets give equal requests
+	for _, use := range slices.Compact(slices.Sorted(slices.Values(uses))) { // equal sets give equal requests
 		if bit, ok := keyUsages[use]; ok {
 			octets[bit/8] |= 0x80 >> (bit % 8)
 			highest = max(highest, bit)

@@ -22,6 +22,9 @@ func TestCertificateRequestValidation(t *testing.T) {
 	}{
 		"IP address":     {values{"key_id": "orders", "ip_addresses": []any{"192.0.2"}}, "ip_addresses", []string{"not an IP address"}},
 		"URI":            {values{"key_id": "orders", "uris": []any{"orders"}}, "uris", []string{"not a URI"}},
+		"space in URI":   {values{"key_id": "orders", "uris": []any{"http://a b"}}, "uris", []string{"not a URI", "without spaces"}},
+		"host of URI":    {values{"key_id": "orders", "uris": []any{"http://bücher.example"}}, "uris", []string{"in the request", "punycode"}},
+		"path of URI":    {values{"key_id": "orders", "uris": []any{"http://a.example/bücher"}}, "uris", []string{"in the request", "percent encoding"}},
 		"DNS name":       {values{"key_id": "orders", "dns_names": []any{"bücher.example"}}, "dns_names", []string{"punycode"}},
 		"use":            {values{"key_id": "orders", "allowed_uses": []any{"web"}}, "allowed_uses", []string{"server_auth"}},
 		"algorithm":      {values{"key_id": "orders", "algorithm": "HS256"}, "algorithm", []string{"ES256"}},
@@ -41,6 +44,7 @@ func TestCertificateRequestValidation(t *testing.T) {
 		"street":         {values{"key_id": "orders", "subject": []any{values{"street_address": []any{""}}}}, "street_address", []string{"between 1 and 128"}},
 		"no street":      {values{"key_id": "orders", "subject": []any{values{"street_address": []any{nil}}}}, "street_address", []string{"null"}},
 		"nothing":        {values{"key_id": "orders", "dns_names": []any{}, "ip_addresses": []any{}, "uris": []any{}, "allowed_uses": []any{}}, "", nil},
+		"URIs":           {values{"key_id": "orders", "uris": []any{"spiffe://example.org/orders?a=b#c", "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "http://a.example/b%C3%BCcher"}}, "", nil},
 		"fine": {values{
 			"key_id": unknown, "dns_names": []any{unknown, "*.example.com", "a-b._c.x", "localhost"}, "ip_addresses": unknown, "allowed_uses": []any{"ipsec_user"},
 			"subject": []any{values{"common_name": "Bücher & Söhne", "serial_number": "A-1 (2)", "street_address": []any{"Straße 1", "2. Stock"}}},

@@ -77,7 +77,7 @@ func parse(claims string) (map[string]json.RawMessage, error) {
 		value, there := members[name]
 		isList := name == "aud" && json.Unmarshal(value, &list) == nil && len(list) > 0 && !slices.Contains(list, nil)
 		if there && !isList && (json.Unmarshal(value, &text) != nil || text == nil) {
-			return nil, invalid(fmt.Sprintf("%q is not a string, which verifiers expect.", name), "Put it in quotation marks, or leave it out. \"aud\" may be a list of strings.")
+			return nil, invalid(fmt.Sprintf("%q is not a string, which verifiers expect.", name), "Put it in quotation marks, or leave it out. \"aud\" may be a list of strings, with one at least.")
 		}
 	}
 	return members, nil
