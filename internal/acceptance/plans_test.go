@@ -41,15 +41,15 @@ func TestPlans(t *testing.T) {
 	for _, tc := range []planned{
 		{name: "create-key"},
 		{name: "tag-key", change: func(p *plans) { p.key = "tags = { desk = \"spot\" }" }},
-		{name: "disable-key", change: func(p *plans) { p.key += "\n  enabled = false" }, unknown: []string{"versions"}},
-		{name: "enable-key", change: func(p *plans) { p.key = "tags = { desk = \"spot\" }" }, unknown: []string{"versions"}},
+		{name: "disable-key", change: func(p *plans) { p.key += "\n  enabled = false" }, unknown: []string{"state", "enforcement"}},
+		{name: "enable-key", change: func(p *plans) { p.key = "tags = { desk = \"spot\" }" }, unknown: []string{"state", "enforcement"}},
 		{name: "change-schedule", change: func(p *plans) { p.schedule = strings.Replace(schedule, "168h", "336h", 1) }},
 		{name: "rotate-by-schedule", change: func(p *plans) { p.pass(period) }, unknown: rotation},
 		{name: "rotate-by-hand", args: []string{"-replace=" + rotator}, unknown: rotation},
 		{name: "add-credential", change: func(p *plans) { p.more = bot }},
 		{name: "add-policy", change: func(p *plans) { p.more = bot + may("sign") }},
 		{name: "change-policy", change: func(p *plans) { p.more = bot + may("sign", "verify") }},
-		{name: "retire-replaced-version", change: func(p *plans) { p.pass(2 * overlap) }, unknown: []string{"versions"}},
+		{name: "retire-replaced-version", change: func(p *plans) { p.pass(2 * overlap) }, unknown: []string{"state", "enforcement", "deactivated_at", "process_until", "destroyed_at"}},
 		{name: "rotate-credential", change: func(p *plans) { p.pass(720*time.Hour - 2*overlap) }, unknown: newVersion},
 		{name: "import-key", change: func(p *plans) {
 			p.mustRun("state", "rm", "hsm_key.orders")

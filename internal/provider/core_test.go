@@ -54,11 +54,32 @@ func (c *core) change(prior, planned, config values) values {
 	state, diagnostics := c.try(prior, planned, config)
 	noErrors(c.t, diagnostics)
 	for name, want := range planned {
-		if got := state[name]; want != any(unknown) && fmt.Sprint(got) != fmt.Sprint(want) {
+		if got := state[name]; !cameOutAs(want, got) {
 			c.t.Errorf("inconsistent result: %s was planned as %v and came out as %v", name, want, got)
 		}
 	}
 	return state
+}
+
+// cameOutAs reports whether a value is what was planned: what was left open may be anything.
+func cameOutAs(planned, got any) bool {
+	if planned == any(unknown) {
+		return true
+	}
+	want, isMap := planned.(values)
+	is, alike := got.(values)
+	if !isMap || !alike {
+		return fmt.Sprint(planned) == fmt.Sprint(got)
+	}
+	if len(want) != len(is) {
+		return false
+	}
+	for name, each := range want {
+		if value, there := is[name]; !there || !cameOutAs(each, value) {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *core) try(prior, planned, config values) (values, []*tfprotov6.Diagnostic) {

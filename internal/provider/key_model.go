@@ -128,7 +128,7 @@ func (m keyModel) settle(now keyModel) keyModel {
 	settle(&m.CurrentVersion, now.CurrentVersion)
 	settle(&m.PublicKeyPEM, now.PublicKeyPEM)
 	settle(&m.PublicKeyJWK, now.PublicKeyJWK)
-	settle(&m.Versions, now.Versions)
+	settleVersions(&m.Versions, now.Versions)
 	return m
 }
 

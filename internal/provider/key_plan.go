@@ -54,8 +54,9 @@ func (r *keyResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReq
 		} else {
 			warnNextVersion(*prior, *plan, &resp.Diagnostics)
 		}
-		if !plan.Enabled.Equal(prior.Enabled) || !plan.Operations.Equal(prior.Operations) || isDrifted(ctx, prior.Versions, &resp.Diagnostics) {
-			plan.Versions = types.MapUnknown(versionType())
+		isChanged := !plan.Enabled.Equal(prior.Enabled) || !plan.Operations.Equal(prior.Operations) || isDrifted(ctx, prior.Versions, &resp.Diagnostics)
+		if isChanged && !plan.Versions.IsUnknown() {
+			plan.Versions = openVersions(prior.Versions, func(string) bool { return true }, "state", "enforcement")
 		}
 	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -129,8 +130,12 @@ func (c rotationChange) update() {
 	}
 	if len(c.prior.PendingTransitions.Elements()) > 0 {
 		c.plan.PendingTransitions = noTransitions()
-		c.plan.Versions = types.MapUnknown(versionType())
-		for _, step := range transitions(c.prior, c.diags) {
+		steps := transitions(c.prior, c.diags)
+		isTouched := func(number string) bool {
+			return slices.ContainsFunc(steps, func(s rotation.Step) bool { return strconv.Itoa(s.Version) == number })
+		}
+		c.plan.Versions = openVersions(c.prior.Versions, isTouched, "state", "enforcement", "deactivated_at", "process_until", "destroyed_at")
+		for _, step := range steps {
 			if step.Verb == rotation.Activate || step.Verb == rotation.Recover {
 				c.plan.openVersions()
 			}
@@ -216,6 +221,6 @@ func (m keyRotationModel) settle(now keyRotationModel) keyRotationModel {
 	settle(&m.PublicKeyJWK, now.PublicKeyJWK)
 	settle(&m.TrustedPublicKeys, now.TrustedPublicKeys)
 	settle(&m.JWKS, now.JWKS)
-	settle(&m.Versions, now.Versions)
+	settleVersions(&m.Versions, now.Versions)
 	return m
 }

@@ -106,6 +106,52 @@ func storedVersions(ctx context.Context, stored types.Map, diags *diag.Diagnosti
 	return shown
 }
 
+// openVersions marks as known only after apply the named attributes of the versions that are
+// touched, and keeps what an update in place cannot change: which versions there are, and
+// which keys.
+func openVersions(stored types.Map, isTouched func(number string) bool, names ...string) types.Map {
+	if stored.IsNull() || stored.IsUnknown() {
+		return types.MapUnknown(versionType())
+	}
+	elements := map[string]attr.Value{}
+	for number, e := range stored.Elements() {
+		version, _ := e.(types.Object)
+		attributes := version.Attributes()
+		if isTouched(number) {
+			for _, name := range names {
+				attributes[name] = types.StringUnknown()
+			}
+		}
+		elements[number] = types.ObjectValueMust(versionType().AttrTypes, attributes)
+	}
+	return types.MapValueMust(versionType(), elements)
+}
+
+// settleVersions is settle for a map of which openVersions has left a part open.
+func settleVersions(planned *types.Map, now types.Map) {
+	if planned.IsUnknown() || planned.IsNull() {
+		settle(planned, now)
+		return
+	}
+	elements := map[string]attr.Value{}
+	for number, e := range planned.Elements() {
+		version, _ := e.(types.Object)
+		is, _ := now.Elements()[number].(types.Object)
+		attributes := version.Attributes()
+		for name, value := range attributes {
+			if !value.IsUnknown() {
+				continue
+			}
+			attributes[name] = types.StringNull()
+			if found, ok := is.Attributes()[name]; ok {
+				attributes[name] = found
+			}
+		}
+		elements[number] = types.ObjectValueMust(versionType().AttrTypes, attributes)
+	}
+	*planned = types.MapValueMust(versionType(), elements)
+}
+
 // isDrifted reports whether some version's object allows something else than its
 // record, so that an update has something to put right.
 func isDrifted(ctx context.Context, stored types.Map, diags *diag.Diagnostics) bool {
